@@ -1,0 +1,240 @@
+"""What travels through the agent: frozen values, each step takes one type and returns the next.
+
+::
+
+    Event ─ intake ─▶ Submission ─ adapter.plan ─▶ Draft… ─ outbox ─▶ claim ─ adapter.encode ─▶ Request
+                                                                                                  │
+    result file ◀─ replies ◀─ outbox.settle ◀─ Outcome ◀─ adapter.interpret ◀─ Response ◀─ transport
+
+Values that may hold personal data mask themselves in ``repr``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from agent.errors import Fault
+
+Json: TypeAlias = Any
+"""None, bool, int, Decimal, str, list or dict with str keys: JSON as ``agent.jsontext`` reads it."""
+
+JsonObject: TypeAlias = dict[str, Any]
+
+SLOT = "$slot"
+"""The only key of a JSON object that stands for a value which does not exist yet."""
+
+
+class EventKind(StrEnum):
+    FILE = "file"
+    SCAN = "scan"
+    CARD = "card"
+    TICK = "tick"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that a source saw. ``id`` is unique for ever; replaying an event changes nothing."""
+
+    id: str
+    source: str
+    kind: EventKind
+    name: str = field(repr=False)
+    received_at: datetime
+    payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a HIS asks for, read but not yet judged (his-contract, "A submission").
+
+    ``data`` is the business object with the document's codes. ``id`` is the HIS's own key, unique
+    per system and transaction. ``now`` lets a query overtake its own scope.
+    """
+
+    system: str
+    transaction: str
+    id: str
+    data: JsonObject = field(repr=False)
+    occurred_at: datetime | None = None
+    valid_until: datetime | None = None
+    seq: int | None = None
+    after: str = ""
+    replaces: str = ""
+    now: bool = False
+
+
+class Hold(StrEnum):
+    """How a message holds a scope.
+
+    ``EXCLUSIVE`` waits for every earlier holder and lets none beside it. ``SHARED`` stands beside
+    other shared holders: a visit's message shares its institution, which only a statement holds
+    exclusively. ``OBSERVER`` waits for exclusive holders before it and holds nobody up: a query.
+    """
+
+    EXCLUSIVE = "exclusive"
+    SHARED = "shared"
+    OBSERVER = "observer"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a message is about, for order and blocking: a visit, an institution, an order."""
+
+    kind: str
+    key: tuple[str, ...] = field(repr=False)
+    hold: Hold = Hold.EXCLUSIVE
+    broad: bool = False
+    """Covers other scopes (an institution): a blocked holder does not pass its blocking on by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """A value to be filled in when the message is claimed.
+
+    ``slot`` is the name used in the body (``{"$slot": name}``). With ``identifier`` set it comes
+    from the identifiers of the system (kind, key), else from what earlier messages of the same
+    submission gave. A missing required value refuses the message, a missing other one becomes "".
+    """
+
+    slot: str
+    identifier: str = ""
+    key: tuple[str, ...] = field(default=(), repr=False)
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One transaction to be sent, without wire numbers; becomes one message of the outbox.
+
+    ``body`` is normalised business data. ``rows`` is the half-open range of the submission's row
+    list that this draft carries. ``harmless`` may be repeated without asking (queries, probes).
+    ``parallel`` travels beside its lane. ``blocks``/``blockable`` say whether its failure blocks
+    its scopes and whether failures before it block it; ``expiry_blocks`` the same for expiry.
+    """
+
+    transaction: str
+    lane: str
+    body: JsonObject = field(repr=False)
+    scopes: tuple[Scope, ...] = ()
+    rows: tuple[int, int] | None = None
+    interactive: bool = True
+    parallel: bool = False
+    harmless: bool = False
+    blocks: bool = True
+    blockable: bool = True
+    expiry_blocks: bool = False
+    needs: tuple[Need, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a submission becomes. ``normalised`` is what the duplicate digest is taken over."""
+
+    drafts: tuple[Draft, ...]
+    normalised: JsonObject = field(repr=False)
+    warnings: tuple[Fault, ...] = ()
+    deadline_s: int | None = None
+    """Seconds after ``occurred_at`` by which the platform wants it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Bytes for the wire."""
+
+    url: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+    method: str = "POST"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Bytes from the wire; any status."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+class Verdict(StrEnum):
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+    RETRY = "retry"
+    """The system says it did not process it and may be asked again."""
+    UNKNOWN = "unknown"
+    HALT = "halt"
+    """Nothing wrong with the message: keys, rights or configuration are; the lane stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowOutcome:
+    """One row's fate: the HIS's own keys, the system's code and sentence, and what it returned."""
+
+    index: int
+    code: str
+    message: str
+    accepted: bool
+    data: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A value that the system gave, to be found again by the HIS's own key."""
+
+    kind: str
+    key: tuple[str, ...] = field(repr=False)
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one exchange, or one inquiry, says about a message.
+
+    ``code`` and ``message`` are the system's own. ``refused`` are the scopes that a partial
+    refusal blocks. ``slots`` feed later messages of the same submission; ``follow_ups`` take the
+    message's own place in the order. ``already_there`` marks a refusal that says the thing is there:
+    after an earlier attempt of unknown fate it settles nothing and leads to an inquiry.
+    """
+
+    verdict: Verdict
+    code: str = ""
+    message: str = ""
+    data: JsonObject = field(default_factory=dict, repr=False)
+    rows: tuple[RowOutcome, ...] = ()
+    refused: tuple[Scope, ...] = ()
+    identifiers: tuple[Identifier, ...] = ()
+    slots: Mapping[str, str] = field(default_factory=dict, repr=False)
+    follow_ups: tuple[Draft, ...] = ()
+    settled_by: str = "answer"
+    already_there: bool = False
+
+
+class Finding(StrEnum):
+    """What an inquiry about an earlier attempt found."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """An inquiry's finding; ``outcome`` is the original message's outcome when found."""
+
+    finding: Finding
+    outcome: Outcome | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A number series that wire numbers are drawn from: ``digits`` wide, per day where ``daily``."""
+
+    name: str
+    digits: int
+    daily: bool

@@ -1,0 +1,138 @@
+"""The border between the agent and its protocols.
+
+A protocol is a pluggy plugin in the entry-point group ``his_agent.plugins``; ours register as a
+stranger's would. Its adapter is pure: bytes and values in, bytes and values out. It opens no file,
+socket or database, asks no clock and keeps no state between calls; keys reach it through a
+:class:`KeySource`, wire numbers and the time through the arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+import pluggy
+
+from agent.catalog import Catalog
+from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
+
+GROUP = "his_agent.plugins"
+
+hookspec = pluggy.HookspecMarker("his_agent")
+hookimpl = pluggy.HookimplMarker("his_agent")
+
+
+class KeySource(Protocol):
+    """Key material by name (``ministry/own-private``), from the keyring of the service's account."""
+
+    def get(self, name: str) -> str:
+        """The key's text. Raises :class:`agent.errors.KeyMissing`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting of a system, for validation, the sample file and the documentation.
+
+    ``kind``: ``text``, ``integer``, ``number``, ``boolean``, ``url``, ``choice`` or ``list``.
+    """
+
+    name: str
+    kind: str
+    about: str
+    default: Any = None
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUse:
+    """A key that a system needs: its name in the keyring, what it is, and how it may be given."""
+
+    name: str
+    about: str
+    kind: str
+    """``sm2-private``, ``sm2-public``, ``rsa-private`` or ``certificate``."""
+
+
+class ProtocolAdapter(Protocol):
+    """What the engine asks of a protocol. The caller promises the order: plan → (per attempt:
+    series, stamp, encode, interpret) → on doubt: inquire, (encode, interpret,) conclude.
+    """
+
+    @property
+    def catalog(self) -> Catalog: ...
+
+    def plan(self, submission: Submission, today: datetime) -> Plan:
+        """Validate, complete and split a submission. Raises SubmissionInvalid with every fault."""
+        ...
+
+    def scopes(self, submission: Submission) -> tuple[Scope, ...]:
+        """What an invalid submission was about, as far as can be read; () when it cannot."""
+        ...
+
+    def lanes(self) -> tuple[str, ...]:
+        """The lanes known from configuration, for status and probing before any traffic."""
+        ...
+
+    def series(self, draft: Draft) -> tuple[Series, ...]:
+        """The number series that one attempt of this draft draws from."""
+        ...
+
+    def stamp(self, draft: Draft, serials: Mapping[str, int], now: datetime) -> Mapping[str, str]:
+        """The wire ids of one attempt, from one number per series; ``wire_id`` names the main one."""
+        ...
+
+    def encode(self, draft: Draft, ids: Mapping[str, str], now: datetime) -> Request:
+        """Seal one attempt. Raises KeyMissing or another ConfigurationError: the lane stops."""
+        ...
+
+    def interpret(self, draft: Draft, ids: Mapping[str, str], response: Response) -> Outcome:
+        """Judge an answer. Raises AnswerRejected or CryptoError for one that must not be trusted."""
+        ...
+
+    def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
+        """The transaction that asks about an attempt, or None where the document has none."""
+        ...
+
+    def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
+        """What the answer to :meth:`inquire` says about the attempt."""
+        ...
+
+    def probe(self, lane: str) -> Draft | None:
+        """A harmless transaction that shows whether the endpoint works."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """A protocol as it registers itself. ``build`` may raise ConfigurationError."""
+
+    name: str
+    title: str
+    options: Sequence[Option]
+    keys: Sequence[KeyUse]
+    load_catalog: Callable[[], Catalog]
+    build: Callable[[Mapping[str, Any], KeySource], ProtocolAdapter]
+    simulate: Callable[[Mapping[str, Any]], None] | None = None
+    """Serve the protocol's rehearsal server until interrupted (``his-agent simulate NAME``)."""
+
+
+class Hooks:
+    """The hook specifications; a misspelt implementation fails at start."""
+
+    @hookspec
+    def register_protocols(self, register: Callable[[ProtocolSpec], None]) -> None:
+        """Call ``register`` once for each protocol of the plugin."""
+
+    @hookspec
+    def request_stored(self, system: str, transaction: str, messages: int) -> None:
+        """A submission's messages are durable. Failures of an observer are logged and stop nothing."""
+
+    @hookspec
+    def outcome_recorded(self, system: str, transaction: str, state: str, code: str) -> None:
+        """A message's outcome is durable. Failures of an observer are logged and stop nothing."""

@@ -1,0 +1,170 @@
+"""The contract of an outbox: what a caller may rely on, whatever database is behind it.
+
+All writing goes through :meth:`Outbox.write`: one transaction, one durable commit when its block
+ends without an exception, nothing kept when it ends with one. Only the owner of the database
+writes; a second process gets StoreLocked at once.
+
+Order. Messages of a lane are claimed by ``(interactive first, position, number)`` among those
+that are eligible: state ready and, for every scope, no earlier message in the chain that conflicts
+(``Hold``). With ``strict`` the interactive class counts for nothing. Messages of a lane with
+``parallel`` form a stream of their own; a submission's ``now`` drops their scopes.
+
+Blocking. When a message ends rejected, unknown or parked (``blocks``), or partial (its refused
+scopes only), every message that was committed before the failure's result was written, comes
+after it, conflicts with one of these scopes and is ``blockable`` becomes ``blocked`` and leaves the
+chain; blocking passes on along scopes that are not ``broad``. Messages of the same submission are
+not blocked by a partial one of theirs; after a rejected one they are cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Protocol
+
+from agent.errors import Fault
+from agent.events import Draft, JsonObject, Outcome
+from agent.outbox.model import (
+    Accepted,
+    Attempt,
+    AttemptState,
+    DueReply,
+    Head,
+    LaneKey,
+    MessageView,
+    NewSubmission,
+    Settled,
+)
+
+
+class Transaction(Protocol):
+    """One commit. Every method acts at once and is seen by the following ones."""
+
+    # -- intake ---------------------------------------------------------------------------------
+    def accept(self, new: NewSubmission) -> Accepted:
+        """Store a submission with its messages. A replay of its event, a repetition and a conflict
+        are told by the receipt; each of the latter two gets a result at its own address."""
+        ...
+
+    def stage(self, new: NewSubmission) -> Accepted:
+        """Begin a large submission: as :meth:`accept`, but its drafts follow by :meth:`extend` and
+        nothing of it is claimed before :meth:`publish`. A stage left by a crash is removed when
+        the outbox opens; its event may then be accepted anew."""
+        ...
+
+    def extend(self, submission: int, drafts: Sequence[Draft]) -> None: ...
+
+    def publish(self, submission: int) -> Accepted: ...
+
+    def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
+        """End a stage as invalid: none of its messages will be sent."""
+        ...
+
+    # -- dispatch -------------------------------------------------------------------------------
+    def head(self, lane: LaneKey) -> Head | None:
+        """The message whose turn it is: the one in flight or inquiring, if there is, else the next."""
+        ...
+
+    def begin(self, message: int, ids: Mapping[str, str], now: datetime) -> Attempt:
+        """Record an attempt before its first byte leaves; the message is in flight."""
+        ...
+
+    def withdraw(self, message: int, attempt: int) -> None:
+        """No byte left: the message is ready again, at its place."""
+        ...
+
+    def retry(self, message: int, attempt: int, code: str, text: str) -> None:
+        """The system answered that it did not process it: ready again, at its place."""
+        ...
+
+    def doubt(self, message: int, attempt: int, why: str, now: datetime) -> None:
+        """Bytes may have left and no trustworthy answer came: inquiring, or, for a harmless
+        message, ready again."""
+        ...
+
+    def note_negative(self, message: int, now: datetime) -> int:
+        """Count a negative inquiry; returns how many in a row there are now."""
+        ...
+
+    def clear_doubt(self, message: int) -> None:
+        """The inquiries prove that no attempt arrived: attempts become absent, the message ready."""
+        ...
+
+    def settle(self, message: int, outcome: Outcome, now: datetime) -> Settled:
+        """Store an outcome accepted, partial or rejected with its identifiers, slots and follow-ups,
+        release or block what follows, and make the submission's result due when that changes it."""
+        ...
+
+    def leave_unknown(self, message: int, why: str, now: datetime) -> Settled:
+        """No inquiry can settle it: it waits for a person, frees its lane and blocks its scopes."""
+        ...
+
+    def park(self, message: int, why: str, now: datetime) -> Settled: ...
+
+    def expire(self, message: int, now: datetime) -> Settled: ...
+
+    # -- replies --------------------------------------------------------------------------------
+    def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
+        """``(reply, revision)`` pairs whose files are on disk."""
+        ...
+
+    # -- people and control files -----------------------------------------------------------------
+    def find(self, system: str, his_id: str, transaction: str = "") -> tuple[int, ...]:
+        """Submissions by the HIS's id, newest first."""
+        ...
+
+    def cancel(self, submission: int, who: str, why: str, now: datetime) -> bool:
+        """Cancel what has not been sent. False when something of it is, or may be, on the wire."""
+        ...
+
+    def resolve(
+        self, message: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+    ) -> Settled:
+        """A person decides an unknown or parked message: ``accepted``, ``rejected`` or ``resend``.
+        Raises ControlError when it is in another state."""
+        ...
+
+    def skip(self, message: int, who: str, why: str, now: datetime) -> int:
+        """Let the followers of a failed message go on; returns how many were released."""
+        ...
+
+    # -- numbers --------------------------------------------------------------------------------
+    def reserve(self, series: str, day: str, upto: int) -> int:
+        """Raise the reserved upper bound of a series to at least ``upto``; returns the former one."""
+        ...
+
+
+class Outbox(Protocol):
+    def write(self, *, urgent: bool = False) -> AbstractContextManager[Transaction]:
+        """A transaction; ``urgent`` ones (dispatch) are let in before waiting others (intake).
+        Raises StoreFull, StoreDamaged."""
+        ...
+
+    def lanes(self) -> tuple[LaneKey, ...]:
+        """Lanes that have something unfinished in their chain."""
+        ...
+
+    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
+        """Final results not yet written, and interim ones whose time has come, oldest first."""
+        ...
+
+    def next_reply_at(self) -> datetime | None: ...
+
+    def reserved(self) -> dict[tuple[str, str], int]:
+        """Upper bounds of all series: ``(series, day) → first number not reserved``."""
+        ...
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Messages by ``(lane, state)``."""
+        ...
+
+    def messages(self, *, state: str = "", system: str = "", limit: int = 100) -> list[MessageView]: ...
+
+    def message(self, number: int) -> MessageView | None: ...
+
+    def history(self, message: int) -> list[JsonObject]:
+        """Attempts and acts of a message in order, without payloads."""
+        ...
+
+    def close(self) -> None: ...

@@ -1,0 +1,209 @@
+"""The words of the outbox: states, and the values that go in and come out.
+
+A submission is what a HIS dropped; its messages are rows with an integer position. Order within a
+lane is ``(position, message number)``: a follow-up has its parent's position and a later number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from agent.errors import Fault
+from agent.events import Draft, JsonObject, Need
+
+
+class State(StrEnum):
+    """Of a message, and of a submission as the HIS sees it.
+
+    ::
+
+        staging ─▶ ready ─▶ in_flight ─▶ accepted | partial | rejected
+                    ▲  │        ├──▶ ready            not processed, or no byte left
+                    │  │        └──▶ inquiring ──▶ accepted | partial | rejected | ready | unknown
+                    │  ├──▶ expired | cancelled | parked
+                    └──┴──▶ blocked                   a failure before it in its scope
+
+    ``unknown``, ``parked`` and ``blocked`` wait for a decision. ``invalid`` is of submissions only.
+    """
+
+    STAGING = "staging"
+    READY = "ready"
+    IN_FLIGHT = "in_flight"
+    INQUIRING = "inquiring"
+    ACCEPTED = "accepted"
+    PARTIAL = "partial"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    BLOCKED = "blocked"
+    PARKED = "parked"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    INVALID = "invalid"
+
+
+FINAL = frozenset(
+    {State.ACCEPTED, State.PARTIAL, State.REJECTED, State.EXPIRED, State.CANCELLED, State.INVALID}
+)
+IN_CHAIN = frozenset({State.STAGING, State.READY, State.IN_FLIGHT, State.INQUIRING})
+"""States in which a message holds its scopes against later ones."""
+
+FREES_ID = frozenset({State.INVALID, State.EXPIRED, State.CANCELLED})
+"""Final states after which the HIS may use the id again with other content."""
+
+
+class AttemptState(StrEnum):
+    """``started`` is on disk before the first byte leaves. ``withdrawn``: none did."""
+
+    STARTED = "started"
+    WITHDRAWN = "withdrawn"
+    ANSWERED = "answered"
+    UNKNOWN = "unknown"
+    ABSENT = "absent"
+    """Unknown once; inquiries said, repeatedly, that the system never saw it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyAddress:
+    """Where a submission's result goes: the folder's name in configuration and the input's file name."""
+
+    folder: str
+    file_name: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewSubmission:
+    """A submission to be stored. ``digest`` is over the normalised data and attachments, never the
+    bytes. With ``faults`` it is stored as final ``invalid`` and has no drafts."""
+
+    event_id: str
+    system: str
+    transaction: str
+    id: str = field(repr=False)
+    digest: bytes = field(repr=False)
+    body: JsonObject = field(repr=False)
+    reply: ReplyAddress
+    received_at: datetime
+    occurred_at: datetime
+    drafts: tuple[Draft, ...] = field(default=(), repr=False)
+    faults: tuple[Fault, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+    valid_until: datetime | None = None
+    deadline_at: datetime | None = None
+    after: str = ""
+    replaces: str = ""
+    now: bool = False
+    rows_total: int = 0
+
+
+class Receipt(StrEnum):
+    STORED = "stored"
+    REPLAYED = "replayed"
+    """The same event again: nothing was done."""
+    REPEATED = "repeated"
+    """Same id, same content: the stored result will be given at this address too."""
+    REFUSED = "refused"
+    """Same id, other content; or an ``after``/``replaces`` that cannot be: stored as invalid."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of a submission at the border of the outbox."""
+
+    receipt: Receipt
+    submission: int
+    messages: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try on the wire. ``ids`` are the wire ids it used (``wire_id`` is the main one)."""
+
+    number: int
+    state: AttemptState
+    ids: Mapping[str, str] = field(repr=False)
+    started_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The message whose turn it is in a lane. ``doubts`` are earlier attempts of unknown fate, oldest
+    first; with ``inquiring`` they are to be settled before anything is sent. ``values`` fill the
+    draft's needs as far as they exist. ``tries`` counts attempts so far."""
+
+    message: int
+    submission: int
+    system: str
+    transaction: str
+    lane: str
+    draft: Draft = field(repr=False)
+    inquiring: bool
+    doubts: tuple[Attempt, ...]
+    tries: int
+    withdrawn: int
+    """Attempts in a row, up to now, whose first byte never left."""
+    values: Mapping[str, str] = field(repr=False)
+    missing: tuple[Need, ...]
+    valid_until: datetime | None
+    doubt_since: datetime | None
+    """When the present doubt began, also across restarts."""
+    negatives: int
+    """Negative inquiries in a row about the present doubts."""
+    last_negative_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class LaneKey:
+    """A lane of one system; ``parallel`` names the stream of queries beside it."""
+
+    system: str
+    lane: str
+    parallel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DueReply:
+    """A result to be written: everything its JSON needs. ``revision`` is to be given back to
+    :meth:`mark_replied`; a later revision makes it due again."""
+
+    reply: int
+    revision: int
+    final: bool
+    address: ReplyAddress
+    result: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What settling a message changed, for observers and logs."""
+
+    message: int
+    submission: int
+    system: str
+    transaction: str
+    state: State
+    code: str
+    blocked: int = 0
+    """Messages that this failure blocked."""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as the operator sees it: no payload."""
+
+    message: int
+    submission: int
+    system: str
+    transaction: str
+    his_id: str = field(repr=False)
+    lane: str
+    state: State
+    position: int
+    tries: int
+    code: str
+    blocked_by: int | None
+    wire_id: str
+    received_at: datetime
+    deadline_at: datetime | None
