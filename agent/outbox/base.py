@@ -28,7 +28,6 @@ from agent.events import Draft, JsonObject, Outcome
 from agent.outbox.model import (
     Accepted,
     Attempt,
-    AttemptState,
     DueReply,
     Head,
     LaneKey,

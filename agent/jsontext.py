@@ -1,0 +1,119 @@
+"""JSON as every part of the agent reads and writes it.
+
+Reading is strict: no duplicate keys, no NaN or infinity, a bounded depth, and exact numbers:
+integers stay ``int``, everything with a point or an exponent becomes ``Decimal``. Writing never
+loses a digit: a ``Decimal`` goes out as a string of its plain form, as the documents write amounts.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from agent.events import Json
+
+MAX_DEPTH = 32
+MAX_NUMBER = 64
+"""Characters of a number: beyond the longest field of any document, far below what costs time."""
+
+
+class JsonTextError(ValueError):
+    """Not JSON that the agent accepts; the message is Chinese and holds no content."""
+
+
+def read(text: str) -> Json:
+    """Parse strictly. Raises :class:`JsonTextError`."""
+    try:
+        value = _decoder.decode(text)
+    except json.JSONDecodeError as error:
+        raise JsonTextError(
+            f"不是有效的 JSON：第 {error.lineno} 行第 {error.colno} 列附近有语法错误"
+        ) from None
+    except RecursionError:
+        raise JsonTextError(f"JSON 嵌套超过 {MAX_DEPTH} 层") from None
+    _refuse_depth(value)
+    return value
+
+
+def read_object(text: str) -> dict[str, Any]:
+    """Parse strictly what must be an object. Raises :class:`JsonTextError`."""
+    value = read(text)
+    if not isinstance(value, dict):
+        raise JsonTextError("JSON 的最外层必须是对象 {…}")
+    return value
+
+
+def write(value: Json) -> str:
+    """Compact JSON, keys in their order, Chinese as itself."""
+    return _compact.encode(value)
+
+
+def write_canonical(value: Json) -> bytes:
+    """One text for one value: sorted keys, no blanks. UTF-8."""
+    return _canonical.encode(value).encode("utf-8")
+
+
+def write_pretty(value: Json) -> str:
+    return _pretty.encode(value)
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise JsonTextError("JSON 对象中有重复的键")
+    return result
+
+
+def _refuse_constant(name: str) -> Any:
+    raise JsonTextError(f"JSON 中不允许出现 {name}")
+
+
+def _bounded(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def read_number(text: str) -> Any:
+        if len(text) > MAX_NUMBER:
+            raise JsonTextError(f"JSON 数字超过 {MAX_NUMBER} 个字符")
+        value = kind(text)
+        if isinstance(value, Decimal) and abs(value.adjusted()) > MAX_NUMBER:
+            raise JsonTextError("JSON 数字的指数过大")
+        return value
+
+    return read_number
+
+
+def _refuse_depth(value: Json) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        level = (
+            [
+                child
+                for parent in level
+                for child in (parent.values() if isinstance(parent, dict) else parent)
+                if isinstance(child, dict | list)
+            ]
+            if isinstance(value, dict | list)
+            else []
+        )
+        if not level:
+            return
+    raise JsonTextError(f"JSON 嵌套超过 {MAX_DEPTH} 层")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_decoder = json.JSONDecoder(
+    object_pairs_hook=_pairs,
+    parse_float=_bounded(Decimal),
+    parse_int=_bounded(int),
+    parse_constant=_refuse_constant,
+)
+_compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+_canonical = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, sort_keys=True
+)
+_pretty = json.JSONEncoder(ensure_ascii=False, indent=2, allow_nan=False, default=_plain)
