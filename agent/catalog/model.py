@@ -1,0 +1,273 @@
+"""What a catalog says, as types.
+
+A catalog describes one system's transactions, code tables and error codes. It is data, read once
+and never changed: everything here is frozen. ``docs/catalogs.md`` explains the files behind it.
+
+Field codes are those of the wire, names and notes the document's own words. ``type`` and
+``length`` keep what the document prints, for comparison; the checks use ``kind`` and the limits
+that the loader derived from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, Protocol
+
+Kind = Literal["text", "number", "list", "object"]
+Required = bool | Literal["conditional"]
+Level = Literal["head", "row"]
+Side = Literal["request", "response"]
+
+KINDS: Final = ("text", "number", "list", "object")
+LEVELS: Final = ("head", "row")
+TRANSACTION_KINDS: Final = (
+    "query",
+    "upload",
+    "revoke",
+    "download",
+    "feedback",
+    "attachment",
+    "monthly",
+    "inquiry",
+    "probe",
+)
+CLASSES: Final = ("interactive", "bulk")
+SCOPE_MODES: Final = ("exclusive", "shared", "whole")
+SENSITIVE_KINDS: Final = (
+    "name",
+    "id_number",
+    "card",
+    "account",
+    "phone",
+    "address",
+    "email",
+    "number",
+    "file",
+    "text",
+)
+FAULT_RULES: Final = (
+    "missing",
+    "unwanted",
+    "type",
+    "characters",
+    "length",
+    "number",
+    "precision",
+    "format",
+    "table",
+    "value",
+    "array",
+    "limit",
+    "empty",
+    "size",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A test on another field: its value is among ``among``, is not among ``excluding``, or is there.
+
+    ``field`` is looked for in the object that holds the field, then in the objects around it. A
+    dotted path (``filelist.filetype``) asks whether any element of that list passes. An absent
+    value is among nothing and excluded by nothing.
+    """
+
+    field: str
+    among: frozenset[str] | None = None
+    excluding: frozenset[str] | None = None
+    present: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FieldSpec:
+    """One field of a message.
+
+    ``max_length`` and ``min_length`` count characters of a text; ``digits`` and ``decimals`` bound
+    a number: at most ``digits - decimals`` before the point and ``decimals`` after it. ``when``
+    names the conditions (all must hold) under which a conditional field is mandatory, ``empty``
+    those under which it must not be sent. ``codes`` gives the system's own error code per fault
+    rule, ``aliases`` other spellings that are accepted and written back as ``code``.
+    """
+
+    code: str
+    name: str
+    type: str
+    length: str
+    required: Required
+    kind: Kind
+    max_length: int | None = None
+    min_length: int | None = None
+    digits: int | None = None
+    decimals: int = 0
+    max_items: int | None = None
+    table: str = ""
+    one_of: tuple[str, ...] = ()
+    format: str = ""
+    max_bytes: int | None = None
+    note: str = ""
+    sensitive: str = ""
+    when: tuple[Condition, ...] = ()
+    empty: tuple[Condition, ...] = ()
+    codes: Mapping[str, str] = field(default_factory=dict)
+    aliases: tuple[str, ...] = ()
+    children: tuple[FieldSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeRule:
+    """Whose affairs a message touches: messages that share a scope keep their order.
+
+    ``fields`` make the key, read from the head or from each row of the transaction's ``list``.
+    ``constant`` is a fixed key instead of fields. A rule whose fields are not all there gives no
+    scope. ``mode``: ``exclusive`` (alone on it), ``shared`` (beside other shared holders),
+    ``whole`` (alone on it and on everything within it).
+    """
+
+    kind: str
+    fields: tuple[str, ...] = ()
+    at: Level = "head"
+    mode: str = "exclusive"
+    constant: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A number that the answer yields: ``value`` names its field, ``by`` the key to find it under.
+
+    ``by`` fields are read beside ``value`` in the answer, or else from the request.
+    """
+
+    kind: str
+    value: str
+    by: tuple[str, ...]
+    at: Level = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class Deadline:
+    """The latest time to send, from the business time: after ``minutes``, ``days``, or at midnight."""
+
+    minutes: int | None = None
+    days: int | None = None
+    midnight: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTable:
+    """One code table. A code may carry several names. ``open``: unknown codes pass (error codes)."""
+
+    name: str
+    title: str
+    codes: Mapping[str, tuple[str, ...]]
+    open: bool = False
+
+    def __contains__(self, code: str) -> bool:
+        return code in self.codes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The fields around the business data, each part in document order."""
+
+    header: tuple[FieldSpec, ...] = ()
+    request: tuple[FieldSpec, ...] = ()
+    response: tuple[FieldSpec, ...] = ()
+    response_head: tuple[FieldSpec, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class TransactionSpec:
+    """One transaction: what the document says of it and how the agent treats it.
+
+    ``section`` is where the document describes it. ``list`` is the row list of the request that may
+    be split into messages of ``max_rows``; ``answer_list`` the row list of the answer. ``row_key``
+    finds a row again in the answer. ``guarded``: a repetition cannot take effect twice.
+    ``already_there`` and ``not_processed`` are the system's codes for "done before" and "not done
+    at all". ``inquiry`` settles an unknown outcome and holds the lane for at most
+    ``inquiry_hold_s``. ``rules`` names checks across fields that the plugin implements.
+    """
+
+    code: str
+    name: str
+    section: str
+    caller: str
+    frequency: str
+    description: str
+    kind: str
+    class_: str
+    request: tuple[FieldSpec, ...]
+    response: tuple[FieldSpec, ...]
+    table: Callable[[str], CodeTable] = field(repr=False)
+    max_rows: int | None = None
+    list: str = ""
+    answer_list: str = ""
+    row_key: tuple[str, ...] = ()
+    scopes: tuple[ScopeRule, ...] = ()
+    identifiers: tuple[Identifier, ...] = ()
+    inquiry: str = ""
+    inquiry_hold_s: int = 0
+    guarded: bool = False
+    already_there: tuple[str, ...] = ()
+    not_processed: tuple[str, ...] = ()
+    deadlines: tuple[Deadline, ...] = ()
+    on_refusal: str = ""
+    blocks_expired: bool = False
+    rules: tuple[str, ...] = ()
+
+    def side(self, side: Side) -> tuple[FieldSpec, ...]:
+        return self.request if side == "request" else self.response
+
+
+class CatalogSource(Protocol):
+    """Reads the parts of a catalog on demand; every error is a ``CatalogError``."""
+
+    def transaction(self, code: str) -> TransactionSpec: ...
+
+    def tables(self) -> Mapping[str, CodeTable]: ...
+
+    def errors(self) -> Mapping[str, str]: ...
+
+    def error_tables(self) -> Mapping[str, CodeTable]: ...
+
+    def envelope(self) -> Envelope: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Catalog:
+    """One system's catalog. The index is there at once, the rest is read when first asked for."""
+
+    system: str
+    title: str
+    version: str
+    transactions: tuple[str, ...]
+    source: CatalogSource = field(repr=False)
+
+    def __contains__(self, code: str) -> bool:
+        return code in self.transactions
+
+    def __iter__(self) -> Iterator[TransactionSpec]:
+        return (self.source.transaction(code) for code in self.transactions)
+
+    def transaction(self, code: str) -> TransactionSpec:
+        """The transaction ``code``. Raises CatalogError when the catalog has none of that code."""
+        return self.source.transaction(code)
+
+    @property
+    def tables(self) -> Mapping[str, CodeTable]:
+        """The code tables by name, without those of error codes."""
+        return self.source.tables()
+
+    @property
+    def errors(self) -> Mapping[str, str]:
+        """Every error code of the system with its text, in document order."""
+        return self.source.errors()
+
+    @property
+    def error_tables(self) -> Mapping[str, CodeTable]:
+        """The error codes as tables (CODE, BUSI_CODE); open, since systems add codes."""
+        return self.source.error_tables()
+
+    @property
+    def envelope(self) -> Envelope:
+        return self.source.envelope()

@@ -1,0 +1,134 @@
+"""Turns a transaction's file into its specification and checks that it agrees with itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import cast
+
+from agent.catalog.fields import read_fields
+from agent.catalog.model import (
+    CLASSES,
+    LEVELS,
+    SCOPE_MODES,
+    TRANSACTION_KINDS,
+    CodeTable,
+    Deadline,
+    FieldSpec,
+    Identifier,
+    Kind,
+    Level,
+    ScopeRule,
+    TransactionSpec,
+)
+from agent.catalog.reading import Table
+
+
+def read_transaction(
+    table: Table, types: Mapping[str, Kind], code_table: Callable[[str], CodeTable]
+) -> TransactionSpec:
+    """The specification in ``table``. Raises CatalogError naming file and key."""
+    spec = TransactionSpec(
+        code=table.text("code"),
+        name=table.text("name"),
+        section=table.text("section"),
+        caller=table.text("caller"),
+        frequency=table.text("frequency"),
+        description=table.text("description"),
+        kind=table.choice("kind", TRANSACTION_KINDS),
+        class_=table.choice("class", CLASSES),
+        request=read_fields(table.tables("request"), types),
+        response=read_fields(table.tables("response"), types),
+        table=code_table,
+        max_rows=table.whole("max_rows"),
+        list=table.text("list", ""),
+        answer_list=table.text("answer_list", ""),
+        row_key=table.texts("row_key"),
+        scopes=tuple(_scope(item) for item in table.tables("scope")),
+        identifiers=tuple(_identifier(item) for item in table.tables("identifiers")),
+        inquiry=table.text("inquiry", ""),
+        inquiry_hold_s=table.whole("inquiry_hold_s") or 0,
+        guarded=table.flag("guarded", default=False),
+        already_there=table.texts("already_there"),
+        not_processed=table.texts("not_processed"),
+        deadlines=tuple(_deadline(item) for item in table.tables("deadline")),
+        on_refusal=table.choice("on_refusal", ("stop",), ""),
+        blocks_expired=table.flag("blocks_expired", default=False),
+        rules=table.texts("rules"),
+    )
+    table.finish()
+    _check(table, spec)
+    return spec
+
+
+def _scope(table: Table) -> ScopeRule:
+    rule = ScopeRule(
+        kind=table.text("kind"),
+        fields=table.texts("fields"),
+        at=cast(Level, table.choice("at", LEVELS, "head")),
+        mode=table.choice("mode", SCOPE_MODES, "exclusive"),
+        constant=table.text("constant", ""),
+    )
+    table.finish()
+    if bool(rule.fields) == bool(rule.constant):
+        raise table.fail("fields 与 constant 恰有其一")
+    return rule
+
+
+def _identifier(table: Table) -> Identifier:
+    identifier = Identifier(
+        kind=table.text("kind"),
+        value=table.text("value"),
+        by=table.texts("by"),
+        at=cast(Level, table.choice("at", LEVELS, "head")),
+    )
+    table.finish()
+    return identifier
+
+
+def _deadline(table: Table) -> Deadline:
+    deadline = Deadline(
+        minutes=table.whole("minutes"),
+        days=table.whole("days"),
+        midnight=table.flag("midnight", default=False),
+    )
+    table.finish()
+    if sum((deadline.minutes is not None, deadline.days is not None, deadline.midnight)) != 1:
+        raise table.fail("minutes、days、midnight 恰有其一")
+    return deadline
+
+
+def _check(table: Table, spec: TransactionSpec) -> None:
+    """Every field that the behaviour keys name must exist on the side and level they mean."""
+    _demand(table, "list", [spec.list], _lists(spec.request))
+    _demand(table, "answer_list", [spec.answer_list], _lists(spec.response))
+    if spec.list:
+        _demand(table, "row_key", spec.row_key, _row_codes(spec.request, spec.list))
+    if spec.answer_list:
+        _demand(table, "row_key", spec.row_key, _row_codes(spec.response, spec.answer_list))
+    for rule in spec.scopes:
+        known = _row_codes(spec.request, spec.list) if rule.at == "row" else _codes(spec.request)
+        _demand(table, "scope", rule.fields, known)
+    for identifier in spec.identifiers:
+        in_rows = identifier.at == "row"
+        answer = _row_codes(spec.response, spec.answer_list) if in_rows else _codes(spec.response)
+        asked = _row_codes(spec.request, spec.list) | _codes(spec.request)
+        _demand(table, "identifiers", [identifier.value], answer)
+        _demand(table, "identifiers", identifier.by, answer | asked)
+
+
+def _demand(table: Table, key: str, wanted: Iterable[str], known: set[str]) -> None:
+    unknown = [code for code in wanted if code and code not in known]
+    if unknown:
+        raise table.fail(f"{key} 提到的字段不存在：{'、'.join(unknown)}")
+
+
+def _codes(fields: Iterable[FieldSpec]) -> set[str]:
+    return {spec.code for spec in fields}
+
+
+def _lists(fields: Iterable[FieldSpec]) -> set[str]:
+    return {spec.code for spec in fields if spec.kind == "list"}
+
+
+def _row_codes(fields: Iterable[FieldSpec], row_list: str) -> set[str]:
+    return {child.code for spec in fields if spec.code == row_list for child in spec.children}
