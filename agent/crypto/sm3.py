@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import cache
 from typing import Protocol
@@ -35,6 +34,8 @@ class CryptographyHash:
 
 def hashlib_hash() -> Hash:
     """SM3 of the OpenSSL below ``hashlib``; ValueError where that was built without it."""
+    import hashlib
+
     return hashlib.new("sm3")
 
 

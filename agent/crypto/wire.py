@@ -52,7 +52,9 @@ def decode_signature(signature: bytes) -> tuple[int, int]:
 
 def signature_refused(reason: str) -> SignatureRejected:
     return SignatureRejected(
-        "签名验证不通过", hint="请核对对方公钥是否正确，并联系平台确认报文未被改动", details={"reason": reason}
+        "签名验证不通过",
+        hint="请核对对方公钥是否正确，并联系平台确认报文未被改动",
+        details={"reason": reason},
     )
 
 

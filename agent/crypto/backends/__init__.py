@@ -75,9 +75,20 @@ def load(name: str) -> Backend:
 
     make = _CANDIDATES.get(name)
     if make is None:
-        raise CryptoError(f"没有名为 {name} 的国密后端", hint=f"可选：{'、'.join(NAMES)}", details={"backend": name})
-    backend = make()
-    run(backend)
+        raise CryptoError(
+            f"没有名为 {name} 的国密后端", hint=f"可选：{'、'.join(NAMES)}", details={"backend": name}
+        )
+    try:
+        backend = make()
+        run(backend)
+    except CryptoError:
+        raise
+    except Exception as error:  # a candidate that crashes is as unfit as one that answers wrongly
+        raise CryptoError(
+            f"国密后端 {name} 无法使用",
+            hint="请改用其他后端，或重新安装本程序",
+            details={"backend": name, "reason": f"{type(error).__name__}: {error}"},
+        ) from error
     return backend
 
 
