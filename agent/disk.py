@@ -1,0 +1,39 @@
+"""Durable file acts, the same on both systems."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def write_flushed(path: Path, data: bytes, mode: int = 0o640) -> None:
+    """Write a file whole and flush it to the disk. Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, mode)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make renames in a folder durable. Windows journals them and has no such call."""
+    if sys.platform == "win32":
+        return
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def replace_durably(path: Path, data: bytes, mode: int = 0o640) -> None:
+    """Write aside, flush, rename, flush the folder: a reader sees the old file or the new one."""
+    aside = path.with_name(f".{path.name}.writing")
+    write_flushed(aside, data, mode)
+    aside.replace(path)
+    flush_folder(path.parent)

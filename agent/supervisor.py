@@ -1,0 +1,92 @@
+"""Every long-lived thread runs under this: a failed one is restarted with back-off and shown.
+
+No failure of one worker touches another. A worker that fails ``TIRED`` times within a short time
+is still restarted, ever more slowly: the status names it, its log has the reason.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import structlog
+
+from agent.backoff import Backoff
+from agent.clock import Clock
+
+log = structlog.get_logger("agent.supervisor")
+
+STABLE_S = 30.0
+
+
+@dataclass(slots=True)
+class Worker:
+    """A supervised thread as the status shows it: ``running``, ``restarting`` or ``ended``."""
+
+    name: str
+    work: Callable[[], None] = field(repr=False)
+    wakeup: threading.Event | None = field(repr=False)
+    state: str = "running"
+    failures: int = 0
+    last_failure: str = ""
+    failed_at: datetime | None = None
+    thread: threading.Thread | None = field(default=None, repr=False)
+
+
+class Supervisor:
+    """Starts workers, restarts those that fail, waits for all at the end."""
+
+    def __init__(self, clock: Clock, stopping: threading.Event) -> None:
+        self._clock = clock
+        self._stopping = stopping
+        self._workers: list[Worker] = []
+        self._lock = threading.Lock()
+
+    def run(self, name: str, work: Callable[[], None], wakeup: threading.Event | None = None) -> None:
+        """Run ``work`` in a thread of its own until it returns; ``wakeup`` is set when stopping."""
+        worker = Worker(name, work, wakeup)
+        worker.thread = threading.Thread(target=self._keep_alive, args=(worker,), name=name, daemon=True)
+        with self._lock:
+            self._workers.append(worker)
+        worker.thread.start()
+
+    def workers(self) -> tuple[Worker, ...]:
+        with self._lock:
+            return tuple(self._workers)
+
+    def join(self, timeout_s: float) -> tuple[str, ...]:
+        """Wait for all workers; returns the names of those that did not end in time."""
+        deadline = self._clock.monotonic() + timeout_s
+        for worker in self.workers():
+            if worker.wakeup is not None:
+                worker.wakeup.set()
+        for worker in self.workers():
+            if worker.thread is not None and worker.thread is not threading.current_thread():
+                worker.thread.join(max(0.0, deadline - self._clock.monotonic()))
+        return tuple(w.name for w in self.workers() if w.thread is not None and w.thread.is_alive())
+
+    def _keep_alive(self, worker: Worker) -> None:
+        backoff = Backoff(first_s=0.5, cap_s=60.0)
+        while not self._stopping.is_set():
+            started = self._clock.monotonic()
+            try:
+                worker.work()
+            except Exception as error:  # noqa: BLE001 - the border of every thread: shown, logged, restarted
+                self._note_failure(worker, error)
+            else:
+                worker.state = "ended"
+                return
+            if self._clock.monotonic() - started > STABLE_S:
+                backoff.reset()
+            self._clock.wait(self._stopping, backoff.next_wait())
+            worker.state = "running"
+        worker.state = "ended"
+
+    def _note_failure(self, worker: Worker, error: Exception) -> None:
+        worker.state = "restarting"
+        worker.failures += 1
+        worker.last_failure = type(error).__name__
+        worker.failed_at = self._clock.now()
+        log.exception("worker failed", worker=worker.name)
