@@ -1,0 +1,125 @@
+"""Open connections of one system: lent to one thread at a time, taken back, looked at before use."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+import threading
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.transport.failures import not_sent
+from agent.transport.target import Origin
+
+
+@dataclass(eq=False, slots=True)
+class Connection:
+    """``used_at`` is the monotonic second of its opening or of its last answer."""
+
+    origin: Origin
+    socket: socket.socket
+    used_at: float
+    cut: bool = False
+    """Shut down by :meth:`Pool.abort` while an exchange was under way."""
+
+
+class Pool:
+    def __init__(self, keep_idle_s: float, clock: Clock) -> None:
+        self._keep_idle_s = keep_idle_s
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._lent: set[Connection] = set()
+        self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
+    def take(self, origin: Origin) -> Connection | None:
+        """The idle connection used last that is still good; closes the ones that are not."""
+        while (connection := self._pop(origin)) is not None:
+            if self.usable(connection):
+                return connection
+            self.discard(connection)
+        return None
+
+    def _pop(self, origin: Origin) -> Connection | None:
+        with self._lock:
+            idle = self._idle.get(origin)
+            if not idle:
+                return None
+            connection = idle.pop()
+            self._lent.add(connection)
+            return connection
+
+    def adopt(self, origin: Origin, opened: socket.socket) -> Connection:
+        """Lend a new connection. Raises NotSent when the pool was closed meanwhile."""
+        connection = Connection(origin, opened, self._clock.monotonic())
+        with self._lock:
+            if not self._closed:
+                self._lent.add(connection)
+                return connection
+        opened.close()
+        raise not_sent("stopped", origin, "open")
+
+    def usable(self, connection: Connection) -> bool:
+        """Whether a lent connection is neither too old nor closed nor spoken on by the server."""
+        if self._clock.monotonic() - connection.used_at >= self._keep_idle_s:
+            return False
+        return not self._closed and is_quiet(connection.socket)
+
+    def give_back(self, connection: Connection) -> None:
+        """End a loan; the connection may serve again."""
+        connection.used_at = self._clock.monotonic()
+        with self._lock:
+            self._lent.discard(connection)
+            if not self._closed:
+                self._idle.setdefault(connection.origin, []).append(connection)
+                return
+        connection.socket.close()
+
+    def discard(self, connection: Connection) -> None:
+        """End a loan; the connection is closed."""
+        with self._lock:
+            self._lent.discard(connection)
+        connection.socket.close()
+
+    def drop(self, origin: Origin) -> None:
+        with self._lock:
+            idle = self._idle.pop(origin, [])
+        for connection in idle:
+            connection.socket.close()
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            idle = [connection for group in self._idle.values() for connection in group]
+            self._idle.clear()
+        for connection in idle:
+            connection.socket.close()
+
+    def abort(self) -> None:
+        self.close()
+        with self._lock:
+            for connection in self._lent:
+                connection.cut = True
+                # The plain socket's method: an SSLSocket's would take its TLS state from its thread.
+                with contextlib.suppress(OSError):
+                    socket.socket.shutdown(connection.socket, socket.SHUT_RDWR)
+
+
+def is_quiet(connection: socket.socket) -> bool:
+    """Whether nothing has arrived on an idle connection: no end, no reset, no unasked-for bytes.
+
+    Reading through TLS, not polling the descriptor, since session tickets arrive unasked for.
+    """
+    try:
+        connection.settimeout(0)
+        connection.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        return True
+    except OSError:
+        return False
+    return False

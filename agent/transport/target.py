@@ -1,0 +1,52 @@
+"""Where a request goes: the parts of a URL that a connection and a request line need."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import quote, urlsplit
+
+from agent.errors import ConfigurationError
+
+PORTS = {"http": 80, "https": 443}
+
+# Everything that may stand in a path or query, "%" included: what is already quoted stays as it is.
+_AS_GIVEN = "!#$%&'()*+,/:;=?@[]~"
+
+
+class Origin(NamedTuple):
+    """A server: connections to the same origin are interchangeable."""
+
+    scheme: str
+    host: str
+    port: int
+
+    def authority(self) -> str:
+        """The ``Host`` header (RFC 9112, 3.2)."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def parse(url: str) -> tuple[Origin, str]:
+    """The origin and the request target (path and query, quoted) of an absolute URL.
+
+    Raises ConfigurationError, whose details never hold the URL: a query may name a patient.
+    """
+    try:
+        parts = urlsplit(url)
+        scheme, host, port = parts.scheme, parts.hostname or "", parts.port
+        host = host if host.isascii() else host.encode("idna").decode("ascii")
+    except ValueError as error:
+        raise _unusable() from error
+    if scheme not in PORTS or not host or "@" in parts.netloc or any(c <= " " for c in host):
+        raise _unusable()
+    path = parts.path or "/"
+    target = f"{path}?{parts.query}" if parts.query else path
+    return Origin(scheme, host, port or PORTS[scheme]), quote(target, safe=_AS_GIVEN)
+
+
+def _unusable() -> ConfigurationError:
+    return ConfigurationError(
+        "接口地址无法使用",
+        hint="请检查配置中的接口地址：须以 http:// 或 https:// 开头，含主机名，不含用户名和密码",
+        details={"stage": "url"},
+    )
