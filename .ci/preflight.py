@@ -1,0 +1,25 @@
+"""Says plainly what a machine lacks before anything is installed. Standard library only."""
+
+import importlib.util
+import shutil
+import sys
+
+
+def lacking() -> list[str]:
+    missing = []
+    if sys.version_info < (3, 11):
+        version = ".".join(map(str, sys.version_info[:3]))
+        missing.append(f"Python 3.11 or newer is needed, this is {version}: run  make PYTHON=python3.11 ...")
+    for module, package in (("venv", "python3-venv"), ("ensurepip", "python3-venv"), ("sqlite3", "libsqlite3-0")):
+        if importlib.util.find_spec(module) is None:
+            missing.append(f"Python's module {module} is missing: on Debian  apt-get install {package}")
+    if sys.platform != "win32" and shutil.which("git") is None:
+        missing.append("git is missing: on Debian  apt-get install git")
+    return missing
+
+
+if __name__ == "__main__":
+    problems = lacking()
+    for problem in problems:
+        print(problem, file=sys.stderr)  # noqa: T201 - it runs before anything is installed
+    sys.exit(1 if problems else 0)
