@@ -1,0 +1,37 @@
+"""agent.disk: files whole or not at all."""
+
+import os
+import stat
+import sys
+
+import pytest
+
+from agent.disk import flush_folder, replace_durably, write_flushed
+
+
+def test_a_replaced_file_holds_the_new_bytes_and_nothing_is_left_aside(tmp_path):
+    target = tmp_path / "high-water.json"
+    replace_durably(target, b"old")
+    replace_durably(target, b"new")
+    assert target.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["high-water.json"]
+
+
+def test_a_shorter_file_replaces_a_longer_one_whole(tmp_path):
+    target = tmp_path / "file"
+    write_flushed(target, b"x" * 100)
+    write_flushed(target, b"y")
+    assert target.read_bytes() == b"y"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+def test_a_new_file_is_not_for_the_world(tmp_path):
+    write_flushed(tmp_path / "file", b"")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) & 0o007 == 0
+
+
+def test_a_missing_folder_is_an_os_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write_flushed(tmp_path / "no" / "file", b"")
+    with pytest.raises(FileNotFoundError):
+        flush_folder(tmp_path / "no")

@@ -1,0 +1,60 @@
+"""agent.lifetimes: the shorter of wall and monotonic time."""
+
+from datetime import timedelta
+
+from agent.clock import ManualClock
+from agent.lifetimes import Lifetimes
+
+
+def setup():
+    clock = ManualClock()
+    return clock, Lifetimes(clock), clock.now() + timedelta(seconds=60)
+
+
+def test_nothing_expires_without_an_end():
+    clock, lifetimes, _ = setup()
+    too_late = lifetimes.expired(1, None)
+    clock.advance(10**9)
+    assert not too_late()
+
+
+def test_it_expires_when_its_seconds_have_passed():
+    clock, lifetimes, end = setup()
+    lifetimes.note(1, end)
+    too_late = lifetimes.expired(1, end)
+    clock.advance(59)
+    assert not too_late()
+    clock.advance(1)
+    assert too_late()
+
+
+def test_a_wall_clock_set_back_makes_an_expired_code_no_younger():
+    clock, lifetimes, end = setup()
+    lifetimes.note(1, end)
+    clock.advance(61)
+    clock.set_wall(end - timedelta(hours=1))
+    assert lifetimes.expired(1, end)()
+
+
+def test_a_wall_clock_set_forward_expires_it_at_once():
+    clock, lifetimes, end = setup()
+    lifetimes.note(1, end)
+    clock.set_wall(end + timedelta(hours=1))
+    assert lifetimes.expired(1, end)()
+
+
+def test_after_a_restart_wall_time_counts():
+    clock, _, end = setup()
+    clock.advance(30)
+    too_late = Lifetimes(clock).expired(1, end)
+    assert not too_late()
+    clock.advance(30)
+    assert too_late()
+
+
+def test_forgetting_frees_its_place():
+    _, lifetimes, end = setup()
+    lifetimes.note(1, end)
+    lifetimes.forget(1)
+    lifetimes.forget(1)
+    assert not lifetimes.expired(1, end)()
