@@ -41,6 +41,7 @@ def _read_field(table: Table, types: Mapping[str, Kind]) -> FieldSpec:
     if form and kind == "number":
         kind = "text"  # dates and serials that the document calls numbers are strings of digits
     max_length, digits, decimals = _limits(table, kind, printed_length)
+    absent_as, absent_when = _absent_as(table)
     spec = FieldSpec(
         code=code,
         name=table.text("name"),
@@ -61,6 +62,8 @@ def _read_field(table: Table, types: Mapping[str, Kind]) -> FieldSpec:
         sensitive=table.choice("sensitive", SENSITIVE_KINDS, ""),
         when=_conditions(table, "when"),
         empty=_conditions(table, "empty"),
+        absent_as=absent_as,
+        absent_when=absent_when,
         codes=_fault_codes(table),
         aliases=table.texts("aliases"),
         children=read_fields(table.tables("children"), types),
@@ -117,6 +120,13 @@ def _conditions(table: Table, key: str) -> tuple[Condition, ...]:
     return tuple(_condition(item) for item in table.tables(key))
 
 
+def _absent_as(table: Table) -> tuple[str, tuple[Condition, ...]]:
+    stand_in = table.table("absent_as")
+    if stand_in is None:
+        return "", ()
+    return stand_in.text("value"), (_condition(stand_in),)
+
+
 def _condition(table: Table) -> Condition:
     tests = [key for key in ("in", "not_in", "present") if table.has(key)]
     if len(tests) != 1:
@@ -146,5 +156,3 @@ def _check(table: Table, spec: FieldSpec) -> None:
         raise table.fail("只有列表和对象可以有 children")
     if spec.format and spec.kind == "list":
         raise table.fail("列表不能有 format")
-    if spec.table and spec.one_of:
-        raise table.fail("table 和 one_of 只能有一个")

@@ -86,7 +86,8 @@ class FieldSpec:
     ``max_length`` and ``min_length`` count characters of a text; ``digits`` and ``decimals`` bound
     a number: at most ``digits - decimals`` before the point and ``decimals`` after it. ``when``
     names the conditions (all must hold) under which a conditional field is mandatory, ``empty``
-    those under which it must not be sent. ``codes`` gives the system's own error code per fault
+    those under which it must not be sent. An absent value stands for ``absent_as`` while all of
+    ``absent_when`` hold. ``codes`` gives the system's own error code per fault
     rule, ``aliases`` other spellings that are accepted and written back as ``code``.
     """
 
@@ -109,6 +110,8 @@ class FieldSpec:
     sensitive: str = ""
     when: tuple[Condition, ...] = ()
     empty: tuple[Condition, ...] = ()
+    absent_as: str = ""
+    absent_when: tuple[Condition, ...] = ()
     codes: Mapping[str, str] = field(default_factory=dict)
     aliases: tuple[str, ...] = ()
     children: tuple[FieldSpec, ...] = ()
