@@ -1,0 +1,23 @@
+"""The ministry's platform for work-injury treatment away from home: hook implementation, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from agent.hookspecs import ProtocolSpec, hookimpl
+from plugins.ministry.adapter import build, catalog
+from plugins.ministry.settings import KEY_USES, OPTIONS
+
+
+@hookimpl
+def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
+    register(
+        ProtocolSpec(
+            name="ministry",
+            title="工伤保险异地就医系统（部级）",
+            options=OPTIONS,
+            keys=KEY_USES,
+            load_catalog=catalog,
+            build=build,
+        )
+    )

@@ -1,0 +1,118 @@
+"""The ministry's protocol adapter: joins planning, codec, outcomes and inquiry behind the border."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from agent.catalog import Catalog, load_catalog
+from agent.crypto import PrivateKey, PublicKey
+from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected
+from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
+from agent.hookspecs import KeySource
+from plugins.ministry import codec, inquiry, outcomes, planning
+from plugins.ministry.keys import Keys
+from plugins.ministry.settings import Settings, read_settings
+
+PROBE: Final = "GYU000"
+
+
+def catalog() -> Catalog:
+    return load_catalog("plugins.ministry.catalog")
+
+
+def build(options: Mapping[str, Any], source: KeySource) -> MinistryAdapter:
+    """The adapter for one access key. Raises ConfigurationError."""
+    settings = read_settings(options)
+    return MinistryAdapter(catalog(), settings, Keys(source, settings.own_key, settings.peer_key))
+
+
+@dataclass(frozen=True, slots=True)
+class MinistryAdapter:
+    """One access key of the platform: one lane, named by the access key (ProtocolAdapter)."""
+
+    catalog: Catalog
+    settings: Settings
+    keys: Keys = field(repr=False)
+
+    def plan(self, submission: Submission, today: datetime) -> Plan:
+        lane, skipped = self.settings.access_key, self.settings.skip_rules
+        return planning.plan(self.catalog, submission, today, lane, skipped)
+
+    def scopes(self, submission: Submission) -> tuple[Scope, ...]:
+        return planning.scopes(self.catalog, submission)
+
+    def lanes(self) -> tuple[str, ...]:
+        return (self.settings.access_key,)
+
+    def series(self, draft: Draft) -> tuple[Series, ...]:
+        return (
+            Series(self._refid_series, codec.REFID_SERIAL_DIGITS, daily=True),
+            Series(self._request_series, codec.REQUEST_SERIAL_DIGITS, daily=False),
+        )
+
+    def stamp(self, draft: Draft, serials: Mapping[str, int], now: datetime) -> Mapping[str, str]:
+        return {
+            "wire_id": codec.write_refid(self.settings.province, now, serials[self._refid_series]),
+            "request_id": codec.write_request_id(self.settings.access_key, serials[self._request_series]),
+        }
+
+    def encode(self, draft: Draft, ids: Mapping[str, str], now: datetime) -> Request:
+        own, peer = self._keys_to_send()
+        header = {
+            "access_key": self.settings.access_key,
+            "request_id": ids["request_id"],
+            "timestamp": codec.write_timestamp(now),
+        }
+        body = {"refid": ids["wire_id"], "busitype": draft.transaction, "aab301": self.settings.province}
+        return codec.write_request(
+            self.settings.url, header, body, draft.body, own, peer, self.settings.sm2_layout
+        )
+
+    def interpret(self, draft: Draft, ids: Mapping[str, str], response: Response) -> Outcome:
+        outer = outcomes.outer_outcome(response, harmless=draft.harmless)
+        if isinstance(outer, Outcome):
+            return outer
+        own, peer = self._keys_to_open()
+        data = codec.open_data(outer, own, peer, self.settings.sm2_layout)
+        spec = self.catalog.transaction(draft.transaction)
+        return outcomes.business_outcome(spec, draft, data)
+
+    def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
+        question = self.catalog.transaction(draft.transaction).inquiry
+        if not question:
+            return None
+        body = inquiry.inquiry_data(draft.transaction, ids["wire_id"])
+        return Draft(question, draft.lane, body, harmless=True, blocks=False, blockable=False)
+
+    def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
+        spec = self.catalog.transaction(draft.transaction)
+        return inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
+
+    def probe(self, lane: str) -> Draft | None:
+        return Draft(PROBE, lane, {}, parallel=True, harmless=True, blocks=False, blockable=False)
+
+    @property
+    def _refid_series(self) -> str:
+        return f"refid/{self.settings.province}"
+
+    @property
+    def _request_series(self) -> str:
+        return f"request/{self.settings.access_key}"
+
+    def _keys_to_send(self) -> tuple[PrivateKey, PublicKey]:
+        try:
+            return self.keys.own(), self.keys.peer()
+        except KeyRejected as error:
+            raise ConfigurationError(
+                f"部级平台的密钥不能使用：{error.message}", hint=error.hint, details=error.details
+            ) from error
+
+    def _keys_to_open(self) -> tuple[PrivateKey, PublicKey]:
+        """The request went out with these keys; that they are gone says nothing about its fate."""
+        try:
+            return self.keys.own(), self.keys.peer()
+        except KeyMissing as error:
+            raise CryptoError("收到应答，但密钥已不可用", hint=error.hint, details=error.details) from error

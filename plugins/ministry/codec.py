@@ -1,0 +1,150 @@
+"""Bytes on the ministry's wire, both ways (document, chapter 2): headers, body, sealed business data.
+
+``write_request`` and ``read_answer`` are one side of the exchange and hold no opinion about what an
+answer means. Keys and values of answers are trimmed and numbers become their text, since the
+platform writes both ways (anomalies M11, M23–M25).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+from agent import jsontext
+from agent.clock import BEIJING
+from agent.crypto import Layout, PrivateKey, PublicKey, open_envelope, seal
+from agent.errors import SerialsExhausted
+from agent.events import Json, JsonObject, Request
+from agent.protocol.matching import answer_refused
+from agent.protocol.values import text_of
+
+REFID_SERIAL_DIGITS: Final = 6
+REQUEST_SERIAL_DIGITS: Final = 9
+
+
+def write_refid(province: str, now: datetime, serial: int) -> str:
+    """REFID: province, date, 6-digit serial: 20 digits (anomalies M01)."""
+    return f"{province}{now.astimezone(BEIJING):%Y%m%d}{_serial(serial, REFID_SERIAL_DIGITS)}"
+
+
+def write_request_id(access_key: str, serial: int) -> str:
+    """REQUEST_ID: access key and 9-digit serial: 18 digits."""
+    return access_key + _serial(serial, REQUEST_SERIAL_DIGITS)
+
+
+def write_timestamp(now: datetime) -> str:
+    """TIMESTAMP: YYYYMMDDHH24MISSFF3, Beijing time."""
+    moment = now.astimezone(BEIJING)
+    return f"{moment:%Y%m%d%H%M%S}{moment.microsecond // 1000:03d}"
+
+
+def write_request(
+    url: str,
+    header: Mapping[str, str],
+    body: Mapping[str, str],
+    data: JsonObject,
+    own: PrivateKey,
+    peer: PublicKey,
+    layout: Layout,
+) -> Request:
+    """One sealed request: ``header`` as HTTP headers, ``body`` the plain nodes around the sealed ones."""
+    sealed = seal(jsontext.write(data).encode("utf-8"), own, peer, layout=layout)
+    nodes = {**body, "symmetric_key": sealed.symmetric_key, "sign": sealed.sign, "data": sealed.data}
+    return Request(
+        url=url,
+        headers=(*header.items(), ("Content-Type", "application/json;charset=UTF-8")),
+        body=jsontext.write(nodes).encode("utf-8"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """BIZ_DATA as received."""
+
+    symmetric_key: str = field(repr=False)
+    sign: str = field(repr=False)
+    data: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outer nodes of an answer; ``sealed`` is None when not all of it is there."""
+
+    code: str
+    message: str = field(repr=False)
+    sealed: Sealed | None
+
+
+def read_answer(body: bytes) -> Answer:
+    """The outer nodes. Raises AnswerRejected for anything but the platform's form."""
+    nodes = _trim_keys(_parse(body))
+    code = text_of(nodes.get("code"))
+    if not code:
+        raise answer_refused("平台返回内容缺少 code", "no code")
+    return Answer(code, text_of(nodes.get("msg")), _sealed(nodes.get("biz_data")))
+
+
+def open_data(sealed: Sealed, own: PrivateKey, peer: PublicKey, layout: Layout) -> JsonObject:
+    """The business data of an answer. Raises SignatureRejected, CiphertextRejected, AnswerRejected."""
+    data: JsonObject = tidy(
+        _parse(open_envelope(sealed.symmetric_key, sealed.sign, sealed.data, own, peer, layout=layout))
+    )
+    return data
+
+
+def read_embedded(value: Json) -> JsonObject | None:
+    """An object that may come as JSON text (anomalies M11), as it stands; None when it is neither."""
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        return None
+    try:
+        return jsontext.read_object(value)
+    except jsontext.JsonTextError:
+        return None
+
+
+def tidy(value: Json) -> Json:
+    """Keys and texts trimmed, numbers as text, null as "". Raises AnswerRejected when trimming makes
+    two keys one."""
+    if isinstance(value, dict):
+        return {key: tidy(item) for key, item in _trim_keys(value).items()}
+    if isinstance(value, list):
+        return [tidy(item) for item in value]
+    return value if isinstance(value, bool) else text_of(value)
+
+
+def _parse(content: bytes) -> JsonObject:
+    try:
+        return jsontext.read_object(content.decode("utf-8"))
+    except (UnicodeDecodeError, jsontext.JsonTextError) as error:
+        raise answer_refused("平台返回内容不是有效的 JSON", type(error).__name__) from None
+
+
+def _trim_keys(nodes: JsonObject) -> JsonObject:
+    trimmed = {key.strip(): item for key, item in nodes.items()}
+    if len(trimmed) != len(nodes):
+        raise answer_refused("平台返回内容中有重复的节点", "keys equal after trimming")
+    return trimmed
+
+
+def _sealed(value: Json) -> Sealed | None:
+    """Values untrimmed: the signature covers ``data`` exactly as received."""
+    nodes = _trim_keys(read_embedded(value) or {})
+    symmetric_key, sign, data = (nodes.get(name) for name in ("symmetric_key", "sign", "data"))
+    if not (isinstance(symmetric_key, str) and isinstance(sign, str) and isinstance(data, str)):
+        return None
+    return Sealed(symmetric_key, sign, data) if symmetric_key and sign and data else None
+
+
+def _serial(number: int, digits: int) -> str:
+    text = str(number).zfill(digits)
+    if len(text) > digits:
+        raise SerialsExhausted(
+            f"流水号超过 {digits} 位",
+            hint="请联系技术支持：为本工作站分配新的流水号区段",
+            details={"digits": digits},
+        )
+    return text
