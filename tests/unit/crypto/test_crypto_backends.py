@@ -201,6 +201,16 @@ def test_gmssl_addition_knows_equal_and_opposite_points() -> None:
     assert gmssl._add(curve.GENERATOR, curve.point_bytes(x, curve.P - y)) is None
 
 
+class RefusesToMultiply(Gmssl):
+    def _multiply(self, factor: int, point: bytes) -> bytes:
+        raise AssertionError(f"multiplied by {factor}")
+
+
+def test_gmssl_is_never_asked_to_multiply_by_zero() -> None:
+    """It would take zero for one. GB/T 32918.2 refuses before, when r + s is a multiple of N."""
+    assert not RefusesToMultiply().verify(PAIR.public.point, b"message", 5, curve.N - 5)
+
+
 def one_round(backend: Backend) -> None:
     """Every operation once, successes and refusals."""
     message, plaintext = b"message", b"0123456789abcdef01234567"
@@ -227,10 +237,26 @@ def test_openssl_keeps_no_memory(openssl: Backend) -> None:
     assert memory.memory_info().rss - before < 512 * 1024
 
 
-def test_openssl_leaves_no_error_for_the_ssl_module_to_find(openssl: Backend) -> None:
+def refused_point(openssl: OpenSSL) -> None:
+    with pytest.raises(CryptoError):
+        openssl.encrypt(bytes(64), b"plaintext")
+
+
+REFUSED_BY_OPENSSL: dict[str, Callable[[OpenSSL], object]] = {
+    "signature": lambda openssl: openssl.verify(PAIR.public.point, b"message", 1, curve.N - 1),
+    "ciphertext": lambda openssl: openssl.decrypt(
+        PAIR.scalar, PAIR.public.point, Ciphertext(curve.GENERATOR, b"c2", bytes(32))
+    ),
+    "point": refused_point,
+}
+
+
+@pytest.mark.parametrize("refused", REFUSED_BY_OPENSSL)
+def test_openssl_leaves_no_error_for_the_ssl_module_to_find(openssl: Backend, refused: str) -> None:
     assert isinstance(openssl, OpenSSL)
-    one_round(openssl)
-    assert openssl._library.ERR_peek_last_error() == 0
+    assert not openssl._library.ERR_peek_last_error()
+    REFUSED_BY_OPENSSL[refused](openssl)
+    assert not openssl._library.ERR_peek_last_error()
 
 
 def test_one_backend_serves_many_threads(backend: Backend) -> None:

@@ -120,6 +120,20 @@ def test_broken_base64_is_refused_in_each_field(text: str) -> None:
         opened(sealed, data=text)
 
 
+@pytest.mark.parametrize("stray", ["!", " ", "\t", "=", "-", "密"])
+def test_stray_character_inside_good_base64_is_refused(stray: str) -> None:
+    sealed = envelope()
+    sign, symmetric_key, data = (
+        text[:10] + stray + text[10:] for text in (sealed.sign, sealed.symmetric_key, sealed.data)
+    )
+    with pytest.raises(SignatureRejected):
+        opened(sealed, sign=sign)
+    with pytest.raises(CiphertextRejected):
+        opened(sealed, symmetric_key=symmetric_key)
+    with pytest.raises(CiphertextRejected):
+        opened(sealed, **signed_anew(data=data))
+
+
 @pytest.mark.parametrize("data", ["", "!", "AAA", "AAAA"])
 def test_signed_data_that_is_no_ciphertext_is_refused(data: str) -> None:
     sealed = envelope()

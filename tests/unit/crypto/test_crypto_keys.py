@@ -125,8 +125,9 @@ def test_public_key_is_read_in_every_form_seen_in_the_field(form: str) -> None:
 
 
 @pytest.mark.parametrize("dropped", [1, 2])
-def test_scalar_without_its_leading_zeros_is_read(dropped: int) -> None:
-    scalar = bytes(dropped) + b"\x7f" * (32 - dropped)
+@pytest.mark.parametrize("first", [b"\x04", b"\x7f"])
+def test_scalar_without_its_leading_zeros_is_read(dropped: int, first: bytes) -> None:
+    scalar = bytes(dropped) + first * (32 - dropped)
     assert load_private(pem("EC PRIVATE KEY", sec1(scalar[dropped:]))).scalar == scalar
     assert load_private(pem("EC PRIVATE KEY", sec1(b"\0" + scalar))).scalar == scalar
 
@@ -183,6 +184,8 @@ BAD_PRIVATE: dict[str, tuple[str | bytes, str]] = {
 
 OFF_CURVE = PAIR.public.point[:-1] + bytes([PAIR.public.point[-1] ^ 1])
 
+SMALL_X, SMALL_Y = next(point for x in range(100) if (point := curve.decompress(x, y_is_odd=False)))
+
 BAD_PUBLIC: dict[str, tuple[str | bytes, str]] = {
     "empty": ("", "不完整"),
     "private key instead": (PAIR.to_pem(), "PEM"),
@@ -190,7 +193,8 @@ BAD_PUBLIC: dict[str, tuple[str | bytes, str]] = {
     "off the curve in PEM": (pem("PUBLIC KEY", spki(b"\x04" + OFF_CURVE)), "曲线"),
     "hybrid form": ("06" + POINT.hex(), "曲线"),
     "point at infinity": (pem("PUBLIC KEY", spki(b"\0")), "曲线"),
-    "x not reduced": (f"{curve.P + 1:064x}{1:064x}", "曲线"),
+    "x not reduced": (f"{SMALL_X + curve.P:064x}{SMALL_Y:064x}", "曲线"),
+    "compressed x not reduced": (f"02{SMALL_X + curve.P:064x}", "曲线"),
     "compressed x of no point": ("02" + f"{5:064x}", "曲线"),
     "NIST curve": (
         p256_private().public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),

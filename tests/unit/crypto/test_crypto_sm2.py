@@ -76,6 +76,14 @@ def test_numbers_out_of_range_are_refused_though_they_are_congruent(
             sm2.verify(PAIR.public, MESSAGE, encoding, backend=backend)
 
 
+@pytest.mark.parametrize("number", [0, curve.N, curve.N + 1, 2**256 - 1, 2**300])
+def test_number_out_of_range_is_refused_before_any_arithmetic(number: int) -> None:
+    assert wire.decode_signature(sequence(der.integer(1), der.integer(curve.N - 1))) == (1, curve.N - 1)
+    for r, s in ((number, 1), (1, number)):
+        with pytest.raises(SignatureRejected, match="签名"):
+            wire.decode_signature(sequence(der.integer(r), der.integer(s)))
+
+
 def test_numbers_that_sum_to_zero_are_refused(backend: Backend) -> None:
     assert not backend.verify(PAIR.public.point, MESSAGE, 5, curve.N - 5)
 
@@ -106,7 +114,6 @@ def test_changed_ciphertexts_are_refused(backend: Backend) -> None:
 
 def test_ciphertexts_of_wrong_shape_are_refused(backend: Backend) -> None:
     ciphertext = sm2.encrypt(PAIR.public, b"0123456789abcdef", backend=backend)
-    unreduced = (curve.P + 1).to_bytes(32, "big")
     for wrong in (
         b"",
         ciphertext[:96],
@@ -115,10 +122,20 @@ def test_ciphertexts_of_wrong_shape_are_refused(backend: Backend) -> None:
         ciphertext + b"\0",
         b"\x03" + ciphertext[1:],
         b"\x04" + bytes(64) + ciphertext[65:],
-        b"\x04" + unreduced + ciphertext[33:],
     ):
         with pytest.raises(CiphertextRejected):
             sm2.decrypt(PAIR, wrong, backend=backend)
+
+
+def test_c1_whose_x_is_not_reduced_is_refused(backend: Backend) -> None:
+    """x and x + P are the same point to careless arithmetic: a second form of one ciphertext."""
+    x, y = next(point for x in range(100) if (point := curve.decompress(x, y_is_odd=False)))
+    parts = Ciphertext(curve.point_bytes(x, y), b"c2", bytes(32))
+    assert wire.split_ciphertext(wire.join_ciphertext(parts, Layout.C1C2C3), Layout.C1C2C3) == parts
+    unreduced = parts._replace(c1=curve.point_bytes(x + curve.P, y))
+    with pytest.raises(CiphertextRejected) as refusal:
+        sm2.decrypt(PAIR, wire.join_ciphertext(unreduced, Layout.C1C2C3), backend=backend)
+    assert refusal.value.details["reason"] == "C1 is no point of the curve"
 
 
 def test_opposite_of_c1_is_refused(backend: Backend) -> None:
