@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import certifi
 
@@ -13,62 +15,46 @@ from agent.clock import Clock
 from agent.errors import ConfigurationError, NotSent
 from agent.transport.base import TransportSettings
 from agent.transport.failures import not_sent
-from agent.transport.target import Origin
+from agent.transport.target import PORTS, Origin, Proxy, parse_proxy
+from agent.transport.wire import EXCHANGE_FAILURES, Deadline, converse
 
 
 class Dialer:
-    """Opens connections as the settings of one system say."""
+    """Opens connections as the settings of one system say. Raises ConfigurationError for its proxy."""
 
     def __init__(self, settings: TransportSettings, clock: Clock) -> None:
         self._settings = settings
         self._clock = clock
+        self.proxy = parse_proxy(settings.proxy)
         self._tls: ssl.SSLContext | None = None
         self._tls_lock = threading.Lock()
 
     def dial(self, origin: Origin) -> socket.socket:
-        """A connected socket, with TLS where the scheme says so. Raises NotSent.
+        """A socket connected to ``origin`` or to the proxy, with TLS where the scheme says so.
 
-        The name's addresses are tried in turn until the connect time-out, which all share, is over.
-        Name resolution itself is bounded by the operating system's resolver.
+        Raises NotSent. Addresses, tunnel and handshake share the connect time-out; name resolution
+        is bounded by the operating system's resolver. Without TLS a proxy is no tunnel: it wants
+        each request's whole URL (RFC 9112, 3.2.2).
         """
-        until = self._clock.monotonic() + self._settings.connect_s
-        connected = self._connect(origin, until)
-        return self._secure(connected, origin, until) if origin.scheme == "https" else connected
-
-    def _connect(self, origin: Origin, until: float) -> socket.socket:
+        deadline = Deadline(self._clock, self._settings.connect_s)
+        connection = _connect(self.proxy.origin if self.proxy else origin, deadline)
+        if origin.scheme == "http":
+            return connection
         try:
-            addresses = socket.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError) as error:
-            raise not_sent(error, origin, "resolve") from error
-        failure: NotSent | None = None
-        for family, kind, protocol, _, address in addresses:
-            remaining = until - self._clock.monotonic()
-            if remaining <= 0:
-                break
-            connection = socket.socket(family, kind, protocol)
-            try:
-                connection.settimeout(remaining)
-                connection.connect(address)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as error:
-                connection.close()
-                failure = not_sent(error, origin, "connect")
-                failure.__cause__ = error
-            else:
-                return connection
-        raise failure or not_sent("timeout", origin, "connect")
-
-    def _secure(self, connected: socket.socket, origin: Origin, until: float) -> socket.socket:
-        try:
-            context = self.tls_context()
-            connected.settimeout(max(0.001, until - self._clock.monotonic()))
-            return context.wrap_socket(connected, server_hostname=origin.host)
-        except OSError as error:
-            connected.close()
-            raise not_sent(error, origin, "tls") from error
+            if self.proxy:
+                _tunnel(connection, self.proxy, origin, deadline)
+            return self._secure(connection, origin, deadline)
         except BaseException:
-            connected.close()
+            connection.close()
             raise
+
+    def _secure(self, connection: socket.socket, origin: Origin, deadline: Deadline) -> socket.socket:
+        context = self.tls_context()
+        try:
+            deadline.arm(connection)
+            return context.wrap_socket(connection, server_hostname=origin.host)
+        except OSError as error:
+            raise not_sent(error, origin, "tls") from error
 
     def tls_context(self) -> ssl.SSLContext:
         """The one TLS context, made when first needed: loading authorities takes time and memory.
@@ -79,6 +65,45 @@ class Dialer:
             if self._tls is None:
                 self._tls = _make_context(self._settings.verify_tls, self._settings.ca_file)
             return self._tls
+
+
+def _connect(peer: Origin, deadline: Deadline) -> socket.socket:
+    failure: NotSent | None = None
+    for family, address in _addresses(peer):
+        connection = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            deadline.arm(connection)
+            connection.connect(address)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        except OSError as error:
+            connection.close()
+            failure = not_sent(error, peer, "connect")
+            failure.__cause__ = error
+        else:
+            return connection
+    raise failure or not_sent("name", peer, "resolve")
+
+
+def _addresses(peer: Origin) -> list[tuple[socket.AddressFamily, Any]]:
+    try:
+        found = socket.getaddrinfo(peer.host, peer.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise not_sent(error, peer, "resolve") from error
+    return [(family, address) for family, _, _, _, address in found]
+
+
+def _tunnel(connection: socket.socket, proxy: Proxy, origin: Origin, deadline: Deadline) -> None:
+    """Have the proxy connect to ``origin`` (RFC 9110, 9.3.6)."""
+    name = origin.authority() if origin.port != PORTS["https"] else f"{origin.authority()}:{origin.port}"
+    lines = [f"CONNECT {name} HTTP/1.1", f"Host: {name}", *proxy.headers, "", ""]
+    try:
+        status = converse(connection, "\r\n".join(lines).encode("latin-1"), deadline)
+    except EXCHANGE_FAILURES as error:
+        raise not_sent(error, proxy.origin, "proxy") from error
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        raise not_sent("proxy_credentials", proxy.origin, "proxy")
+    if not 200 <= status < 300:
+        raise not_sent("proxy_refused", proxy.origin, "proxy")
 
 
 def _make_context(verify: bool, ca_file: Path | None) -> ssl.SSLContext:

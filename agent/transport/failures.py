@@ -15,6 +15,11 @@ import ssl
 from agent.errors import MaybeSent, NotSent
 from agent.transport.target import Origin
 
+
+class AnswerTooLarge(Exception):
+    """The answer is larger than allowed."""
+
+
 _ASK = "程序会先向平台查询结果，确认没有收到后才会重发，请勿重复提交"
 _NETWORK = "请检查网线、网络设置和防火墙，程序会自动重试"
 
@@ -39,6 +44,11 @@ _SENTENCES = {
         "请检查接口地址，须与证书上的名称一致，程序会自动重试",
     ),
     "certificate": ("对方的证书不受信任", "请向平台索取 CA 证书并在配置中指定 ca_file，程序会自动重试"),
+    "proxy_credentials": ("代理服务器要求验证身份", "请检查配置中代理服务器的用户名和密码，程序会自动重试"),
+    "proxy_refused": (
+        "代理服务器没有连通对方服务器",
+        "请检查接口地址，并向网络管理员确认代理允许访问它，程序会自动重试",
+    ),
     "stopped": ("程序正在停止，请求未发出", "程序再次启动后会自动发送"),
     "other": ("连接对方服务器失败", _NETWORK),
 }
@@ -64,7 +74,10 @@ _DOUBTS = {
 
 
 def not_sent(error: BaseException | str, origin: Origin, stage: str) -> NotSent:
-    """A failure before the first byte of a request; ``stage`` is resolve, connect, tls or open."""
+    """A failure before the first byte of a request; ``stage`` is resolve, connect, proxy, tls or open.
+
+    ``origin`` is the peer it failed at: the server or the proxy.
+    """
     reason = error if isinstance(error, str) else _reason_not_sent(error)
     message, hint = _SENTENCES[reason]
     return NotSent(message, hint=hint, details=_details(error, origin, stage, reason))
@@ -96,7 +109,7 @@ def _reason_not_sent(error: BaseException) -> str:
         return "timeout"
     if isinstance(error, ConnectionRefusedError):
         return "refused"
-    if isinstance(error, (ConnectionError, http.client.HTTPException)):
+    if isinstance(error, (ConnectionError, EOFError, http.client.HTTPException)):
         return "cut"
     if isinstance(error, (socket.gaierror, UnicodeError)):
         return "name"
@@ -114,6 +127,8 @@ def _reason_tls(error: ssl.SSLError) -> str:
 
 
 def _reason_maybe_sent(error: BaseException) -> str:
+    if isinstance(error, AnswerTooLarge):
+        return "too_large"
     if isinstance(error, TimeoutError):
         return "timeout"
     if isinstance(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import http.client
 import threading
 
 from agent.clock import Clock
-from agent.errors import MaybeSent
 from agent.events import Request, Response
 from agent.faults import crash_point
 from agent.transport.base import TransportSettings
@@ -14,11 +12,14 @@ from agent.transport.dial import Dialer
 from agent.transport.failures import maybe_sent, not_sent
 from agent.transport.pool import Connection, Pool
 from agent.transport.target import Origin, parse
-from agent.transport.wire import AnswerTooLarge, Deadline, compose, receive, transmit
+from agent.transport.wire import EXCHANGE_FAILURES, Deadline, compose, receive, transmit
 
 
-class DirectTransport:
-    """A :class:`agent.transport.base.Transport` that talks to the server itself, without a proxy."""
+class HttpTransport:
+    """A :class:`agent.transport.base.Transport`, to the server itself or through an HTTP proxy.
+
+    Raises ConfigurationError for a proxy that can never work.
+    """
 
     def __init__(self, settings: TransportSettings, clock: Clock) -> None:
         self._settings = settings
@@ -33,7 +34,7 @@ class DirectTransport:
 
     def send(self, request: Request) -> Response:
         origin, target = parse(request.url)
-        message = compose(request, origin, target)
+        message = self._compose(request, origin, target)
         connection = self._connection(origin)
         try:
             response, reusable = self._exchange(connection, request.method, message)
@@ -68,6 +69,12 @@ class DirectTransport:
             raise not_sent("stopped", origin, "open")
         return self._pool.take(origin) or self._pool.adopt(origin, self._dialer.dial(origin))
 
+    def _compose(self, request: Request, origin: Origin, target: str) -> bytes:
+        proxy = self._dialer.proxy
+        if proxy is None or origin.scheme == "https":
+            return compose(request, origin, target)
+        return compose(request, origin, f"http://{origin.authority()}{target}", proxy.headers)
+
     def _exchange(self, connection: Connection, method: str, message: bytes) -> tuple[Response, bool]:
         deadline = Deadline(self._clock, self._settings.answer_s)
         crash_point("transport.before_send")
@@ -77,12 +84,7 @@ class DirectTransport:
             crash_point("transport.after_send")
             stage = "answer"
             answer = receive(connection.socket, method, deadline, self._settings.answer_bytes)
-        except AnswerTooLarge as error:
-            raise maybe_sent("too_large", connection.origin, stage) from error
-        except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
-            raise self._in_doubt(error, connection, stage) from error
+        except EXCHANGE_FAILURES as error:
+            raise maybe_sent("stopped" if connection.cut else error, connection.origin, stage) from error
         crash_point("transport.after_answer")
         return answer
-
-    def _in_doubt(self, error: Exception, connection: Connection, stage: str) -> MaybeSent:
-        return maybe_sent("stopped" if connection.cut else error, connection.origin, stage)

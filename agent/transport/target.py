@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from agent.errors import ConfigurationError
 
@@ -42,6 +43,44 @@ def parse(url: str) -> tuple[Origin, str]:
     path = parts.path or "/"
     target = f"{path}?{parts.query}" if parts.query else path
     return Origin(scheme, host, port or PORTS[scheme]), quote(target, safe=_AS_GIVEN)
+
+
+class Proxy(NamedTuple):
+    """A forward proxy; ``headers`` are the lines that only it may see."""
+
+    origin: Origin
+    headers: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Proxy({self.origin!r})"
+
+
+def parse_proxy(url: str) -> Proxy | None:
+    """``http://[user:password@]host[:port]``, quoted where needed; None for ``""``.
+
+    Raises ConfigurationError, whose details hold nothing of the URL.
+    """
+    if not url:
+        return None
+    credentials, at, _ = url.partition("://")[2].rpartition("@")
+    try:
+        origin, _ = parse(url.replace(credentials + at, "", 1) if at else url)
+    except ConfigurationError as error:
+        raise _unusable_proxy() from error
+    if origin.scheme != "http":
+        raise _unusable_proxy()
+    if not at:
+        return Proxy(origin, ())
+    basic = b64encode(unquote(credentials).encode()).decode("ascii")
+    return Proxy(origin, (f"Proxy-Authorization: Basic {basic}",))
+
+
+def _unusable_proxy() -> ConfigurationError:
+    return ConfigurationError(
+        "代理服务器地址无法使用",
+        hint="请检查配置中的 proxy：格式为 http://[用户名:密码@]主机:端口",
+        details={"stage": "proxy"},
+    )
 
 
 def _unusable() -> ConfigurationError:

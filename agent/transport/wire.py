@@ -10,11 +10,13 @@ import http.client
 import io
 import re
 import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.events import Request, Response
+from agent.transport.failures import AnswerTooLarge
 from agent.transport.target import Origin
 
 if TYPE_CHECKING:
@@ -28,12 +30,15 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 
 
-class AnswerTooLarge(Exception):
-    """The answer is larger than allowed."""
+EXCHANGE_FAILURES = (OSError, EOFError, ValueError, http.client.HTTPException, AnswerTooLarge)
+"""What :func:`transmit`, :func:`receive` and :func:`converse` raise when an exchange fails."""
 
 
-def compose(request: Request, origin: Origin, target: str) -> bytes:
-    """The request as it goes on the wire. Raises ConfigurationError for one that is not HTTP."""
+def compose(request: Request, origin: Origin, target: str, added: Sequence[str] = ()) -> bytes:
+    """The request as it goes on the wire, with header lines ``added`` for a proxy.
+
+    Raises ConfigurationError for one that is not HTTP.
+    """
     given = {name.lower() for name, _ in request.headers}
     lines = [f"{request.method} {target} HTTP/1.1"]
     if "host" not in given:
@@ -45,6 +50,7 @@ def compose(request: Request, origin: Origin, target: str) -> bytes:
     for name, value in request.headers:
         if name.lower() != "content-length":
             lines.append(_header_line(name, value))
+    lines.extend(added)
     lines.append(f"Content-Length: {len(request.body)}\r\n\r\n")
     if not _TOKEN.fullmatch(request.method):
         raise _not_http("method")
@@ -143,7 +149,7 @@ class _Reader(io.BufferedReader):
 def receive(connection: socket.socket, method: str, deadline: Deadline, limit: int) -> tuple[Response, bool]:
     """Read one answer of at most ``limit`` bytes, and whether the connection may carry another.
 
-    Raises OSError, http.client.HTTPException, ValueError, EOFError or AnswerTooLarge.
+    Raises one of EXCHANGE_FAILURES.
     """
     source = _Source(connection, deadline, limit)
     head = _read_head(source, method)
@@ -152,6 +158,15 @@ def receive(connection: socket.socket, method: str, deadline: Deadline, limit: i
     body = _read_body(source, head)
     reusable = not head.will_close and not source.incoming.ended and not source.surplus()
     return Response(head.status, _joined(head.headers), body), reusable
+
+
+def converse(connection: socket.socket, message: bytes, deadline: Deadline) -> int:
+    """Send a message that a bodyless 2xx answers (CONNECT) and return the answer's status.
+
+    Raises one of EXCHANGE_FAILURES.
+    """
+    transmit(connection, message, deadline)
+    return _read_head(_Source(connection, deadline, _PIECE), "CONNECT").status
 
 
 def _read_head(source: _Source, method: str) -> http.client.HTTPResponse:

@@ -17,7 +17,7 @@ from agent.clock import Clock, ManualClock, SystemClock
 from agent.errors import ConfigurationError, MaybeSent, NotSent, TransportError
 from agent.events import Request
 from agent.transport.base import Transport, TransportSettings
-from agent.transport.http import DirectTransport
+from agent.transport.http import HttpTransport
 from tests.contract.certificates import DAY, NOW, Authority
 from tests.contract.scripted_server import Conversation, Script, ScriptedServer, serving
 
@@ -28,7 +28,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 Make = Callable[..., Transport]
 
 
-@pytest.fixture(params=[DirectTransport], ids=["direct"])
+@pytest.fixture(params=[HttpTransport], ids=["direct"])
 def make(request: pytest.FixtureRequest) -> Iterator[Make]:
     """Builds a transport from settings and a clock; closed when the test ends."""
     made: list[Transport] = []
@@ -439,7 +439,8 @@ def test_failure_after_the_first_byte_is_maybe_sent_and_nothing_is_repeated(make
 def test_failed_exchange_leaves_no_connection_for_the_next(make: Make) -> None:
     def script(conversation: Conversation) -> None:
         conversation.read_request()
-        conversation.say(b"HTTP/1.1 2" if conversation.number == 1 else OK)
+        conversation.say(b"HTTP/1.1 no OK\r\n" if conversation.number == 1 else OK)
+        conversation.until_closed()
 
     with serving(script) as server:
         transport = make()
@@ -661,6 +662,14 @@ def test_prepare_opens_the_connection_that_send_uses(make: Make) -> None:
         assert (len(server.requests), server.connections) == (1, 1)
 
 
+def test_prepared_connection_is_never_used_for_another_server(make: Make) -> None:
+    with serving(answering(OK)) as prepared, serving(answering(OK)) as server:
+        transport = make()
+        transport.prepare(prepared.url())
+        transport.send(post(server.url()))
+        assert (len(prepared.requests), len(server.requests)) == (0, 1)
+
+
 def test_dropped_connection_is_not_used_again(make: Make) -> None:
     with serving(answering(OK)) as server, serving(answering(OK)) as other:
         transport = make()
@@ -713,7 +722,7 @@ def test_closed_transport_sends_nothing(make: Make) -> None:
         transport.prepare(server.url())
         transport.close()
         assert_not_sent(transport, server.url(), "open", "stopped")
-        assert len(server.requests) == 1
+        assert (len(server.requests), server.connections) == (1, 1)
 
 
 def test_close_lets_an_exchange_under_way_end(make: Make) -> None:
@@ -724,6 +733,7 @@ def test_close_lets_an_exchange_under_way_end(make: Make) -> None:
         asked.set()
         closed.wait(10)
         conversation.say(OK)
+        conversation.until_closed()
 
     with serving(script) as server:
         transport = make()
@@ -735,6 +745,7 @@ def test_close_lets_an_exchange_under_way_end(make: Make) -> None:
         closed.set()
         thread.join(10)
         assert results == [b"ok"]
+        assert server.ended.acquire(timeout=5)
 
 
 def test_abort_cuts_an_exchange_under_way_and_leaves_it_in_doubt(make: Make) -> None:
