@@ -11,12 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import structlog
-
 from agent.backoff import Backoff
 from agent.clock import Clock
+from agent.logs import get_logger
 
-log = structlog.get_logger("agent.supervisor")
+log = get_logger("agent.supervisor")
 
 STABLE_S = 30.0
 

@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import structlog
-
 from agent.clock import Clock
 from agent.dispatch.judgement import (
     Decision,
@@ -25,10 +23,11 @@ from agent.errors import AgentError, AnswerRejected, ConfigurationError, CryptoE
 from agent.events import Draft, Outcome, Request, Verdict
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
+from agent.logs import get_logger
 from agent.outbox.model import Head
 from agent.transport.base import Transport
 
-log = structlog.get_logger("agent.dispatch")
+log = get_logger("agent.dispatch")
 
 
 @dataclass(frozen=True, slots=True)

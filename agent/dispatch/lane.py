@@ -10,8 +10,6 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-import structlog
-
 from agent.clock import Clock
 from agent.dispatch.exchange import Exchange, answered
 from agent.dispatch.filling import fill, refusal
@@ -29,11 +27,12 @@ from agent.errors import (
 from agent.events import Draft
 from agent.faults import crash_point
 from agent.lifetimes import Lifetimes
+from agent.logs import get_logger
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox, Transaction
 from agent.outbox.model import Attempt, Head, Settled
 
-log = structlog.get_logger("agent.dispatch")
+log = get_logger("agent.dispatch")
 
 STORE_RETRY_S = 2.0
 

@@ -11,17 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import structlog
-
 from agent.clock import Clock
 from agent.disk import flush_folder, write_flushed
 from agent.errors import StoreError
 from agent.faults import crash_point
+from agent.logs import get_logger
 from agent.outbox.base import Outbox
 from agent.outbox.model import DueReply
 from agent.replies.render import render, suffix
 
-log = structlog.get_logger("agent.replies")
+log = get_logger("agent.replies")
 
 BATCH = 200
 RETRY_S = 1.0

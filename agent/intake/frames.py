@@ -1,0 +1,115 @@
+"""What the helper process says to the agent: length-prefixed JSON frames. Pure.
+
+A frame is four bytes of length (big endian) and one JSON object: ``{"begin": submission}``,
+``{"drafts": [...]}``, ``{"end": true}`` after each submission, ``{"failed": ...}`` when it cannot
+go on. Both ends are this program in one version; a frame is data, never code.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any, BinaryIO
+
+from agent.errors import Fault
+from agent.events import Draft, JsonObject
+from agent.outbox.drafts import draft_value, scope_value, value_draft, value_scope
+from agent.outbox.model import NewSubmission, ReplyAddress
+
+_LENGTH = struct.Struct(">I")
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_TIMES = ("received_at", "occurred_at", "valid_until", "deadline_at")
+
+
+def write_frame(out: BinaryIO, frame: JsonObject) -> None:
+    data = _encoder.encode(frame).encode("utf-8")
+    out.write(_LENGTH.pack(len(data)) + data)
+    out.flush()
+
+
+def read_frame(source: BinaryIO) -> JsonObject | None:
+    """The next frame; None at the end, or when the writer died within a frame."""
+    head = source.read(_LENGTH.size)
+    if len(head) < _LENGTH.size:
+        return None
+    (length,) = _LENGTH.unpack(head)
+    data = source.read(length)
+    if len(data) < length:
+        return None
+    frame: JsonObject = json.loads(data)
+    return frame
+
+
+def frames_of(new: NewSubmission, chunk: int) -> Iterator[JsonObject]:
+    yield {"begin": submission_to_json(new)}
+    for start in range(0, len(new.drafts), chunk):
+        yield {"drafts": [draft_value(draft) for draft in new.drafts[start : start + chunk]]}
+    yield {"end": True}
+
+
+def submission_to_json(new: NewSubmission) -> JsonObject:
+    """Everything but the drafts."""
+    plain: dict[str, Any] = {
+        "event_id": new.event_id,
+        "system": new.system,
+        "transaction": new.transaction,
+        "id": new.id,
+        "digest": new.digest.hex(),
+        "folder": new.reply.folder,
+        "file_name": new.reply.file_name,
+        "faults": [asdict(fault) for fault in new.faults],
+        "warnings": [asdict(fault) for fault in new.warnings],
+        "after": new.after,
+        "replaces": new.replaces,
+        "now": new.now,
+        "rows_total": new.rows_total,
+        "scopes": [scope_value(scope) for scope in new.scopes],
+    }
+    for name in _TIMES:
+        moment: datetime | None = getattr(new, name)
+        plain[name] = moment.isoformat() if moment else None
+    return plain
+
+
+def submission_from_json(plain: JsonObject) -> NewSubmission:
+    times = {name: _moment(plain[name]) for name in _TIMES}
+    return NewSubmission(
+        event_id=plain["event_id"],
+        system=plain["system"],
+        transaction=plain["transaction"],
+        id=plain["id"],
+        digest=bytes.fromhex(plain["digest"]),
+        reply=ReplyAddress(plain["folder"], plain["file_name"]),
+        received_at=_required(times["received_at"]),
+        occurred_at=_required(times["occurred_at"]),
+        valid_until=times["valid_until"],
+        deadline_at=times["deadline_at"],
+        faults=_faults(plain["faults"]),
+        warnings=_faults(plain["warnings"]),
+        after=plain["after"],
+        replaces=plain["replaces"],
+        now=plain["now"],
+        rows_total=plain["rows_total"],
+        scopes=tuple(value_scope(scope) for scope in plain["scopes"]),
+    )
+
+
+def drafts_of(frame: JsonObject) -> Iterable[Draft]:
+    return (value_draft(draft) for draft in frame["drafts"])
+
+
+def _faults(plain: list[JsonObject]) -> tuple[Fault, ...]:
+    return tuple(Fault(**fault) for fault in plain)
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _required(moment: datetime | None) -> datetime:
+    if moment is None:
+        raise ValueError("a frame without its times")
+    return moment

@@ -1,0 +1,122 @@
+"""A dropped file becomes submissions for the outbox. Pure: bytes and values in, values out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from agent import jsontext
+from agent.errors import CatalogError, Fault, SubmissionInvalid
+from agent.events import Plan, Submission
+from agent.hookspecs import ProtocolAdapter
+from agent.outbox.model import NewSubmission, ReplyAddress
+from agent.submissions import ReadFailure, ReadingRules, read
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A claimed file with its bytes. ``modified_at`` is when the HIS wrote it."""
+
+    event_id: str
+    folder: str
+    file_name: str = field(repr=False)
+    received_at: datetime
+    modified_at: datetime
+    raw: bytes = field(repr=False)
+    atomic: bool = True
+    """Renamed into place or marked: it cannot be a part of a file."""
+
+
+def prepare(dropped: Dropped, rules: ReadingRules, adapter: ProtocolAdapter) -> Iterator[NewSubmission]:
+    """Every submission of the file, in its order; what cannot be sent comes with all its faults."""
+    try:
+        submissions = read(dropped.raw, dropped.file_name, rules, dropped.received_at, atomic=dropped.atomic)
+    except SubmissionInvalid as error:
+        yield unreadable(dropped, rules.system, error)
+        return
+    for number, submission in enumerate(submissions):
+        yield _judged(dropped, submission, number, adapter)
+
+
+def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSubmission:
+    """The record of a file that is no submission, or one that nobody can read."""
+    known = error if isinstance(error, ReadFailure) else None
+    return NewSubmission(
+        event_id=dropped.event_id,
+        system=system,
+        transaction=known.transaction if known else "",
+        id=known.id if known else "",
+        digest=hashlib.sha256(dropped.raw).digest(),
+        reply=ReplyAddress(dropped.folder, dropped.file_name),
+        received_at=dropped.received_at,
+        occurred_at=dropped.modified_at,
+        faults=error.faults,
+    )
+
+
+def _judged(dropped: Dropped, submission: Submission, number: int, adapter: ProtocolAdapter) -> NewSubmission:
+    try:
+        plan = adapter.plan(submission, dropped.received_at)
+    except SubmissionInvalid as error:
+        return _invalid(dropped, submission, number, adapter, error)
+    except CatalogError:
+        unknown = Fault("/transaction", "unknown_transaction", "本系统没有这个交易编号，请核对 transaction")
+        return _invalid(dropped, submission, number, adapter, SubmissionInvalid([unknown]))
+    return _planned(dropped, submission, number, plan)
+
+
+def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) -> NewSubmission:
+    occurred_at = submission.occurred_at or dropped.modified_at
+    deadline = timedelta(seconds=plan.deadline_s) if plan.deadline_s is not None else None
+    return NewSubmission(
+        event_id=_event_id(dropped, number),
+        system=submission.system,
+        transaction=submission.transaction,
+        id=submission.id,
+        digest=digest(submission, plan),
+        reply=ReplyAddress(dropped.folder, dropped.file_name),
+        received_at=dropped.received_at,
+        occurred_at=occurred_at,
+        drafts=plan.drafts,
+        warnings=plan.warnings,
+        valid_until=submission.valid_until,
+        deadline_at=occurred_at + deadline if deadline is not None else None,
+        after=submission.after,
+        replaces=submission.replaces,
+        now=submission.now,
+        rows_total=max((draft.rows[1] for draft in plan.drafts if draft.rows), default=0),
+    )
+
+
+def _invalid(
+    dropped: Dropped,
+    submission: Submission,
+    number: int,
+    adapter: ProtocolAdapter,
+    error: SubmissionInvalid,
+) -> NewSubmission:
+    return NewSubmission(
+        event_id=_event_id(dropped, number),
+        system=submission.system,
+        transaction=submission.transaction,
+        id=submission.id,
+        digest=hashlib.sha256(jsontext.write_canonical(submission.data)).digest(),
+        reply=ReplyAddress(dropped.folder, dropped.file_name),
+        received_at=dropped.received_at,
+        occurred_at=submission.occurred_at or dropped.modified_at,
+        faults=error.faults,
+        scopes=adapter.scopes(submission),
+        replaces=submission.replaces,
+    )
+
+
+def digest(submission: Submission, plan: Plan) -> bytes:
+    """What makes two submissions the same: transaction and normalised data, never bytes or times."""
+    content = {"transaction": submission.transaction, "data": plan.normalised}
+    return hashlib.sha256(jsontext.write_canonical(content)).digest()
+
+
+def _event_id(dropped: Dropped, number: int) -> str:
+    return dropped.event_id if number == 0 else f"{dropped.event_id}.{number}"

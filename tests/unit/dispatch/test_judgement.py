@@ -1,0 +1,137 @@
+"""agent.dispatch.judgement: every kind of answer and every kind of inquiry has one meaning."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.dispatch.judgement import (
+    AskAgain,
+    CountNegative,
+    Doubt,
+    Findings,
+    GiveUp,
+    InquiryRules,
+    NotProcessed,
+    Resend,
+    Settle,
+    Suspicion,
+    after_negative,
+    judge_answer,
+    judge_inquiry,
+    seconds_until_negative_counts,
+)
+from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
+from agent.outbox.model import Attempt, AttemptState, Head
+
+CLOCK = ManualClock()
+NOW = CLOCK.now()
+RULES = InquiryRules(negatives=2, quiet_s=60, answer_timeout_s=30, hold_s=300)
+HEAD = Head(
+    message=1,
+    submission=1,
+    system="ministry",
+    transaction="GYU101",
+    lane="510000001",
+    draft=Draft("GYU101", "510000001", {}),
+    inquiring=False,
+    doubts=(),
+    tries=0,
+    withdrawn=0,
+    values={},
+    missing=(),
+    valid_until=None,
+    doubt_since=None,
+    negatives=0,
+    last_negative_at=None,
+)
+ATTEMPT = Attempt(1, AttemptState.UNKNOWN, {"wire_id": "1"}, NOW)
+DOUBTED = replace(HEAD, inquiring=True, doubts=(ATTEMPT,), doubt_since=NOW)
+ACCEPTED = Outcome(Verdict.ACCEPTED, "RE0000")
+ALREADY = Outcome(Verdict.REJECTED, "RE1142", already_there=True)
+ABSENT = Conclusion(Finding.ABSENT)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.ACCEPTED, Verdict.PARTIAL, Verdict.REJECTED])
+def test_a_final_answer_settles(verdict):
+    outcome = Outcome(verdict, "RE1")
+    assert judge_answer(outcome, HEAD) == Settle(outcome)
+
+
+def test_not_processed_is_tried_again_and_configuration_stops_the_lane():
+    assert judge_answer(Outcome(Verdict.RETRY, "RE1173", "频繁"), HEAD) == NotProcessed("RE1173", "频繁")
+    assert judge_answer(Outcome(Verdict.HALT, "PE0002"), HEAD) == NotProcessed("PE0002", "", halt=True)
+
+
+def test_an_unclear_answer_leaves_a_doubt():
+    assert isinstance(judge_answer(Outcome(Verdict.UNKNOWN, "PE9999"), HEAD), Doubt)
+
+
+def test_already_there_on_the_first_try_is_a_refusal():
+    assert judge_answer(ALREADY, HEAD) == Settle(ALREADY)
+
+
+def test_already_there_after_an_unknown_attempt_settles_nothing():
+    assert isinstance(judge_answer(ALREADY, DOUBTED), Doubt)
+
+
+def test_a_stored_answer_settles():
+    findings = Findings((ABSENT, Conclusion(Finding.FOUND, ACCEPTED)))
+    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED)
+
+
+def test_the_oldest_stored_answer_that_is_not_already_there_wins():
+    findings = Findings((Conclusion(Finding.FOUND, ALREADY), Conclusion(Finding.FOUND, ACCEPTED)))
+    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED)
+
+
+def test_an_undecided_finding_is_asked_again_soon():
+    step = judge_inquiry(Findings((Conclusion(Finding.UNDECIDED), ABSENT)), DOUBTED, RULES, NOW)
+    assert isinstance(step, AskAgain)
+    assert 0 < step.wait_s <= 5
+
+
+def test_a_negative_within_the_answer_time_out_proves_nothing():
+    step = judge_inquiry(Findings((ABSENT,)), DOUBTED, RULES, NOW + timedelta(seconds=10))
+    assert step == AskAgain(20)
+
+
+def test_a_negative_counts_once_the_answer_time_out_has_passed():
+    step = judge_inquiry(Findings((ABSENT,)), DOUBTED, RULES, NOW + timedelta(seconds=30))
+    assert step == CountNegative()
+
+
+def test_a_second_negative_counts_only_after_the_quiet_time():
+    head = replace(DOUBTED, negatives=1, last_negative_at=NOW + timedelta(seconds=30))
+    assert seconds_until_negative_counts(head, RULES, NOW + timedelta(seconds=31)) == 59
+    assert seconds_until_negative_counts(head, RULES, NOW + timedelta(seconds=90)) <= 0
+
+
+def test_a_wall_clock_set_back_by_a_year_lengthens_the_wait_by_one_span_only():
+    assert seconds_until_negative_counts(DOUBTED, RULES, NOW - timedelta(days=365)) == 60
+
+
+def test_one_negative_of_two_is_not_enough():
+    assert after_negative(1, Findings((ABSENT,)), RULES, resendable=True) == AskAgain(60)
+
+
+def test_enough_negatives_allow_a_resend_where_the_system_guards_repetition():
+    assert after_negative(2, Findings((ABSENT,)), RULES, resendable=True) == Resend()
+
+
+def test_enough_negatives_leave_an_unguarded_transaction_to_a_person():
+    assert isinstance(after_negative(2, Findings((ABSENT,)), RULES, resendable=False), GiveUp)
+
+
+def test_a_lone_already_there_stands_once_all_other_attempts_are_absent():
+    findings = Findings((ABSENT, Conclusion(Finding.FOUND, ALREADY)))
+    assert judge_inquiry(findings, DOUBTED, RULES, NOW + timedelta(seconds=30)) == CountNegative()
+    assert after_negative(2, findings, RULES, resendable=True) == Settle(ALREADY)
+
+
+def test_three_distrusted_answers_in_a_row_are_too_many():
+    suspicion = Suspicion()
+    assert [suspicion.note() for _ in range(3)] == [False, False, True]
+    suspicion.clear()
+    assert suspicion.note() is False
