@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent import logs
+from agent.clock import ManualClock
+from agent.config import LogConfig
+from agent.errors import ConfigurationError, KeyMissing
+
+NAME = "张三丰"
+ID_NUMBER = "350123199001011234"
+
+
+@pytest.fixture
+def log_file(tmp_path: Path) -> Iterator[Path]:
+    root = logging.getLogger()
+    former, level = list(root.handlers), root.level
+    for handler in former:
+        root.removeHandler(handler)
+    path = tmp_path / "logs" / "his-agent.jsonl"
+    yield path
+    logs.close()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = former
+    root.setLevel(level)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_line_carries_event_fields_level_logger_and_the_injected_time(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file), clock=ManualClock())
+    logs.get_logger("agent.dispatch").info("lane stopped", lane="L1", tries=3)
+    assert lines(log_file) == [
+        {
+            "event": "lane stopped",
+            "lane": "L1",
+            "tries": 3,
+            "level": "info",
+            "logger": "agent.dispatch",
+            "time": "2026-01-01T09:00:00.000+08:00",
+        }
+    ]
+
+
+def test_sensitive_fields_are_masked_however_deep_and_from_whatever_library(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file))
+    logs.hide(["aac003"])
+    logs.get_logger("agent.x").info("row refused", row={"rows": [{"AAC003": NAME}]}, who=ID_NUMBER)
+    logging.getLogger("urllib3.connectionpool").warning("retry for %s", ID_NUMBER)
+    text = log_file.read_text("utf-8")
+    assert len(lines(log_file)) == 2
+    assert NAME not in text
+    assert ID_NUMBER not in text
+
+
+def failing(secret: str) -> None:
+    held = f"local {secret}"
+    raise ValueError(held)
+
+
+@pytest.mark.parametrize("through", ["agent.x", "watchdog.observers"])
+def test_of_an_exception_only_types_codes_and_places_are_kept(log_file: Path, through: str) -> None:
+    logs.configure(LogConfig(log_file))
+    try:
+        try:
+            failing(NAME)
+        except ValueError as error:
+            raise KeyMissing("缺少密钥", hint="请导入", details={"key": "alpha/own"}) from error
+    except KeyMissing:
+        if through.startswith("agent"):
+            logs.get_logger(through).exception("cannot encode")
+        else:
+            logging.getLogger(through).exception("cannot encode")
+    (line,) = lines(log_file)
+    outer, inner = line["exception"]
+    assert (outer["type"], outer["code"]) == ("agent.errors.KeyMissing", "key_missing")
+    assert outer["details"] == {"key": "alpha/own"}
+    assert inner["type"] == "builtins.ValueError"
+    assert inner["places"][-1].endswith(" failing")
+    text = log_file.read_text("utf-8")
+    assert NAME not in text
+    assert "Traceback" not in text
+
+
+def test_exception_chains_that_bite_their_tail_end(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file))
+    one, other = ValueError(), TypeError()
+    one.__cause__, other.__cause__ = other, one
+    logging.getLogger("agent.x").error("odd", exc_info=one)
+    assert len(lines(log_file)[0]["exception"]) == 2
+
+
+def test_levels_below_the_configured_one_and_chatter_of_libraries_are_left_out(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file, level="warning"))
+    logs.get_logger("agent.x").info("too low")
+    logs.get_logger("plugins.ministry").warning("kept")
+    logging.getLogger("urllib3").info("chatter")
+    assert [line["event"] for line in lines(log_file)] == ["kept"]
+
+
+def test_warnings_of_libraries_are_lines_too(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file))
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(capture=False)
+        logging.captureWarnings(capture=True)
+        warnings.warn(f"old {ID_NUMBER}", UserWarning, stacklevel=1)
+    (line,) = lines(log_file)
+    assert line["logger"] == "py.warnings"
+    assert ID_NUMBER not in line["event"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="modes")
+def test_the_file_and_its_successors_are_closed_to_other_accounts(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file, max_mb=1, keep=2))
+    fill(log_file, 1)
+    files = sorted(log_file.parent.iterdir())
+    assert [file.name for file in files] == ["his-agent.jsonl", "his-agent.jsonl.1"]
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}
+    assert log_file.parent.stat().st_mode & 0o777 == 0o700
+
+
+def fill(path: Path, megabytes: int) -> None:
+    """Write until a little more than ``megabytes`` have gone out since the start."""
+    log = logs.get_logger("agent.filler")
+    for number in range(megabytes * 1024 + 64):
+        log.info("filler", number=number, text="x " * 512)
+
+
+def test_full_files_give_way_to_new_ones_and_only_the_configured_number_stays(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file, max_mb=1, keep=2))
+    fill(log_file, 4)
+    names = sorted(file.name for file in log_file.parent.iterdir())
+    assert names == ["his-agent.jsonl", "his-agent.jsonl.1", "his-agent.jsonl.2"]
+    assert lines(log_file)[-1]["number"] == 4 * 1024 + 63
+
+
+def test_a_file_that_cannot_be_renamed_is_written_on_without_losing_a_line(
+    log_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On Windows a viewer that holds the file open makes the renaming fail."""
+    logs.configure(LogConfig(log_file, max_mb=1, keep=2))
+
+    def held_open(source: str, target: str) -> None:
+        raise PermissionError(13, "in use")
+
+    monkeypatch.setattr(os, "rename", held_open)
+    fill(log_file, 1)
+    monkeypatch.undo()
+    assert [line["number"] for line in lines(log_file)] == list(range(1024 + 64))
+
+
+def test_a_line_that_cannot_be_written_is_told_without_its_content(
+    log_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.configure(LogConfig(log_file))
+    (handler,) = logging.getLogger().handlers
+    assert isinstance(handler, logging.FileHandler)
+    handler.stream.close()
+    logs.get_logger("agent.x").info("lost", text="confidential")
+    told = capsys.readouterr().err
+    assert "log line lost: ValueError" in told
+    assert "confidential" not in told
+    assert "Traceback" not in told
+    handler.stream = handler._open()
+
+
+def test_the_console_shows_readable_masked_lines_when_asked_for(log_file: Path) -> None:
+    console = io.StringIO()
+    logs.configure(LogConfig(log_file, console="always"), console=console)
+    logs.get_logger("agent.x").warning("lane stopped", lane="L1", who=ID_NUMBER)
+    shown = console.getvalue()
+    assert "lane stopped" in shown
+    assert "lane=L1" in shown
+    assert ID_NUMBER not in shown
+    assert "\x1b[" not in shown
+
+
+@pytest.mark.parametrize("console", ["auto", "never"])
+def test_without_a_terminal_nothing_goes_to_the_console_unless_asked(log_file: Path, console: str) -> None:
+    stream = io.StringIO()
+    logs.configure(LogConfig(log_file, console=console), console=stream)
+    logs.get_logger("agent.x").warning("quiet")
+    assert stream.getvalue() == ""
+    assert len(lines(log_file)) == 1
+
+
+def test_an_unusable_place_for_the_file_is_a_configuration_error(tmp_path: Path) -> None:
+    (tmp_path / "logs").write_text("a file")
+    with pytest.raises(ConfigurationError, match="日志"):
+        logs.configure(LogConfig(tmp_path / "logs" / "x.jsonl"))
+
+
+def test_importing_the_module_imports_neither_structlog_nor_rich() -> None:
+    code = "import sys, agent.logs; print({'structlog', 'rich'} & set(sys.modules))"
+    assert run_python(code) == ("set()\n", "")
+
+
+def test_configuring_loads_no_rich_and_leaves_it_importable(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from agent import logs; from agent.config import LogConfig\n"
+        f"logs.configure(LogConfig(Path({str(tmp_path / 'x.jsonl')!r})))\n"
+        "assert 'rich' not in sys.modules\nimport rich\nprint(rich.__name__)"
+    )
+    assert run_python(code) == ("rich\n", "")
+
+
+def run_python(code: str) -> tuple[str, str]:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout, done.stderr
