@@ -1,0 +1,124 @@
+"""What every transaction is given and gives back, and what the uploads of lists share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, TypeAlias
+
+from agent.catalog.model import Catalog, FieldSpec, TransactionSpec
+from agent.events import JsonObject
+from agent.rehearsal.ledger import Effect
+from plugins.ministry.simulator.fields import FieldReader
+from plugins.ministry.simulator.refusals import SUCCESS, Refusal, message
+from plugins.ministry.simulator.seed import Access
+from plugins.ministry.simulator.state import World
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How the platform behaves where the document leaves a choice.
+
+    ``guarded``: the rules that keep things from taking effect twice are applied. ``absent``: what an
+    inquiry about an unknown call gets, ``RE1106`` or ``empty``. ``hisdata_as_text``: M11.
+    """
+
+    guarded: bool = True
+    absent: str = "RE1106"
+    hisdata_as_text: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One call: whose, which, when, and the state it works on."""
+
+    access: Access
+    spec: TransactionSpec
+    catalog: Catalog
+    now: datetime
+    world: World
+    manners: Manners
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+    @property
+    def reader(self) -> FieldReader:
+        return FieldReader(self.spec.table)
+
+    def text(self, refusal: Refusal | None) -> str:
+        return message(refusal, self.catalog.errors)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The response DATA, what took effect, and, of a negative inquiry, which call it asked about."""
+
+    data: JsonObject
+    effects: tuple[Effect, ...] = ()
+    negative_about: tuple[str, str] | None = None
+
+
+Transaction: TypeAlias = Callable[[Context, JsonObject], Reply]
+
+
+def success(**fields: Any) -> JsonObject:
+    """The response DATA of a call that was processed; its rows may say otherwise of themselves."""
+    return {"busi_code": SUCCESS, "busi_msg": "", **fields}
+
+
+def refused(context: Context, refusal: Refusal) -> Reply:
+    """A refusal of the whole call."""
+    return Reply({"busi_code": refusal.code, "busi_msg": context.text(refusal)})
+
+
+def row_result(context: Context, keys: Mapping[str, Any], refusal: Refusal | None) -> JsonObject:
+    """A row of the answer: its keys, ``ret_code`` and ``ret_msg``."""
+    code = refusal.code if refusal else SUCCESS
+    return {**keys, "ret_code": code, "ret_msg": context.text(refusal)}
+
+
+def read_list(context: Context, data: JsonObject) -> list[JsonObject] | Refusal:
+    """The row list itself, its rows unread: an array (RE0053), not empty (RE0095), of objects, at most
+    ``max_rows`` long (RE0054)."""
+    field = list_field(context.spec)
+    rows = data.get(field.code)
+    if rows is None or rows in ("", []):
+        return Refusal(field.codes.get("missing", "RE0095"))
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return Refusal(field.codes.get("array", "RE0053"))
+    if context.spec.max_rows is not None and len(rows) > context.spec.max_rows:
+        return Refusal(field.codes.get("limit", "RE0054"))
+    return rows
+
+
+def list_field(spec: TransactionSpec) -> FieldSpec:
+    return next(field for field in spec.request if field.code == spec.list)
+
+
+def read_rows(
+    context: Context, rows: Iterable[JsonObject], head: Mapping[str, Any]
+) -> Iterator[tuple[JsonObject, JsonObject | Refusal]]:
+    """Each row as it came, with what was read from it or why it cannot be read."""
+    children = list_field(context.spec).children
+    reader = context.reader
+    for row in rows:
+        yield row, reader.read(children, row, (head,))
+
+
+def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
+    """The fields beside the row list."""
+    fields = tuple(field for field in context.spec.request if field.code != context.spec.list)
+    return context.reader.read(fields, data)
+
+
+def day(text: str) -> date:
+    """A date that the field check has passed: YYYYMMDD."""
+    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def as_sent(row: Mapping[str, Any], *codes: str) -> JsonObject:
+    """Fields of a row as the caller wrote them, for the answer's keys."""
+    return {code: str(row.get(code) or "").strip() for code in codes}
