@@ -9,8 +9,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import certifi
-
 from agent.clock import Clock
 from agent.errors import ConfigurationError, NotSent
 from agent.transport.base import TransportSettings
@@ -114,6 +112,8 @@ def _make_context(verify: bool, ca_file: Path | None) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
         return context
     if ca_file is None:
+        import certifi  # late: it costs a start without TLS ten milliseconds for nothing
+
         context.load_default_certs()
         context.load_verify_locations(cafile=certifi.where())
         return context

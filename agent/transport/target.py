@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote, urlsplit
 
@@ -27,6 +28,7 @@ class Origin(NamedTuple):
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
 
+@lru_cache(maxsize=64)
 def parse(url: str) -> tuple[Origin, str]:
     """The origin and the request target (path and query, quoted) of an absolute URL.
 
