@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from agent.hookspecs import ProtocolSpec, hookimpl
 from plugins.ministry.adapter import build, catalog
@@ -19,5 +20,13 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
             keys=KEY_USES,
             load_catalog=catalog,
             build=build,
+            simulate=_simulate,
         )
     )
+
+
+def _simulate(options: Mapping[str, Any]) -> None:
+    """Loads the rehearsal server only when it is asked for."""
+    from plugins.ministry.simulator.serve import serve
+
+    serve(options)

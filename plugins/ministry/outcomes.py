@@ -71,7 +71,8 @@ def outer_outcome(response: Response, *, harmless: bool) -> Outcome | Sealed:
             raise
         return _by_status(response.status, harmless=harmless)
     if answer.code != CALLED:
-        return _by_code(answer)
+        of_platform = answer.code.startswith("PE") or response.status == HTTPStatus.OK
+        return _by_code(answer) if of_platform else _by_status(response.status, harmless=harmless)
     if answer.sealed is None:
         raise answer_refused("平台返回调用成功，但没有业务数据", "PE0000 without biz_data")
     return answer.sealed
