@@ -169,6 +169,7 @@ def test_a_line_that_cannot_be_written_is_told_without_its_content(
     logs.configure(LogConfig(log_file))
     (handler,) = logging.getLogger().handlers
     assert isinstance(handler, logging.FileHandler)
+    assert handler.stream is not None
     handler.stream.close()
     logs.get_logger("agent.x").info("lost", text="confidential")
     told = capsys.readouterr().err

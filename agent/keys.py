@@ -1,0 +1,167 @@
+"""Key material by name, from the keyring of the account that the agent runs as.
+
+Names are paths (``ministry/own-private``); the service name in the keyring is ``his-agent``. A key is
+read once and then kept in memory, so that a keyring that locks itself later stops nothing. Keys given
+at start (``run --keys-from-stdin``) stay in memory and are never written.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import threading
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Final
+
+from agent import jsontext, keys_backend
+from agent.errors import ConfigurationError, KeyMissing, KeyRejected
+from agent.keys_backend import KeyringDescription
+from agent.keys_entries import Entries
+
+if TYPE_CHECKING:
+    from keyring.backend import KeyringBackend
+
+SERVICE: Final = "his-agent"
+DATA_KEY: Final = "agent/data-key"
+_DATA_KEY_BYTES: Final = 32
+_INDEX: Final = "index"
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)+")
+_LONGEST_NAME: Final = 100
+_LONGEST_KEY: Final = 65536
+
+
+class KeyRing:
+    """A :class:`agent.hookspecs.KeySource` that can also be written. Safe for several threads.
+
+    Without ``backend`` keyring's own choice is taken at first use, if it can be trusted or is in
+    ``allow``. ``held`` keys come first and stay in memory.
+    """
+
+    def __init__(
+        self,
+        service: str = SERVICE,
+        *,
+        backend: KeyringBackend | None = None,
+        allow: Collection[str] = (),
+        held: Mapping[str, str] | None = None,
+    ) -> None:
+        self._service = service
+        self._backend = backend
+        self._allow = allow
+        self._held = {checked_name(name): value for name, value in (held or {}).items()}
+        self._cache: dict[str, str] = dict(self._held)
+        self._guard = threading.RLock()
+
+    def get(self, name: str) -> str:
+        """The key's text. Raises KeyMissing, or ConfigurationError when the keyring cannot be read."""
+        with self._guard:
+            value = self._cache.get(name)
+            if value is None:
+                value = self._entries().read(checked_name(name))
+            if value is None:
+                raise KeyMissing(
+                    f"缺少密钥 {name}",
+                    hint=f"请导入：his-agent keys import {name} 文件",
+                    details={"key": name},
+                )
+            self._cache[name] = value
+            return value
+
+    def has(self, name: str) -> bool:
+        """Raises ConfigurationError when the keyring cannot be read."""
+        try:
+            self.get(name)
+        except KeyMissing:
+            return False
+        return True
+
+    def set(self, name: str, value: str) -> None:
+        """Keep a key, and read it back. Raises ConfigurationError when the keyring does not take it."""
+        if not value or len(value) > _LONGEST_KEY:
+            raise KeyRejected(f"密钥 {name} 为空或过长", hint="请检查导入的文件", details={"key": name})
+        with self._guard:
+            entries = self._entries()
+            entries.write(checked_name(name), value)
+            if entries.read(name) != value:
+                raise ConfigurationError(
+                    f"钥匙串没有原样保存 {name}", hint="请换用系统自带的钥匙串", details={"key": name}
+                )
+            self._write_index({*self.names(), name})
+            self._held.pop(name, None)
+            self._cache[name] = value
+
+    def remove(self, name: str) -> None:
+        """Forget a key everywhere. Raises KeyMissing when there is none."""
+        with self._guard:
+            held = self._held.pop(checked_name(name), None) is not None
+            self._cache.pop(name, None)
+            stored = self._entries().delete(name) if not held or self._usable() else False
+            if not held and not stored:
+                raise KeyMissing(
+                    f"钥匙串里没有 {name}",
+                    hint="用 his-agent keys list 查看已有的密钥",
+                    details={"key": name},
+                )
+            if stored:
+                self._write_index(set(self.names()) - {name})
+
+    def names(self) -> tuple[str, ...]:
+        """The names of all keys, sorted. Raises ConfigurationError when the keyring cannot be read."""
+        with self._guard:
+            if self._held and not self._usable():
+                return tuple(sorted(self._held))
+            index = self._entries().read(_INDEX)
+            listed = jsontext.read(index) if index else []
+            return tuple(sorted({*map(str, listed), *self._held}))
+
+    def data_key(self, *, create: bool) -> bytes:
+        """The 32 bytes that seal the database. ``create`` only for an empty database: makes the key if
+        there is none. Raises KeyMissing, or KeyRejected for an entry that is no such key."""
+        with self._guard:
+            if create and not self.has(DATA_KEY):
+                self.set(DATA_KEY, b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode("ascii"))
+            try:
+                key = b64decode(self.get(DATA_KEY), validate=True)
+            except Base64Error:
+                key = b""
+            if len(key) != _DATA_KEY_BYTES:
+                raise KeyRejected(
+                    "钥匙串里的数据密钥不是有效的密钥",
+                    hint="请从备份恢复密钥 agent/data-key；不要删除数据库",
+                    details={"key": DATA_KEY},
+                )
+            return key
+
+    def describe(self) -> KeyringDescription:
+        """Where keys are kept. Raises ConfigurationError when there is no backend to be trusted."""
+        with self._guard:
+            self._entries()
+            assert self._backend is not None
+            return keys_backend.describe(self._backend)
+
+    def _entries(self) -> Entries:
+        if self._backend is None:
+            self._backend = keys_backend.choose(self._allow)
+        return Entries(self._backend, self._service)
+
+    def _usable(self) -> bool:
+        try:
+            self._entries()
+        except ConfigurationError:
+            return False
+        return True
+
+    def _write_index(self, names: Collection[str]) -> None:
+        self._entries().write(_INDEX, jsontext.write(sorted(names)))
+
+
+def checked_name(name: str) -> str:
+    """``name`` if it may name a key. Raises ConfigurationError."""
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        raise ConfigurationError(
+            "密钥名称应像 ministry/own-private：小写字母、数字、. _ -，以 / 分段",
+            hint="用 his-agent keys list 查看需要哪些密钥",
+        )
+    return name
