@@ -52,10 +52,13 @@ class Sink:
             self.warnings.append(Fault(place, "unknown", "接口文档没有这个字段，不会发送", key))
 
 
+_NEXT_CODES: Final[Mapping[str, tuple[str, ...]]] = {"precision": ("length",), "format": ("table", "length")}
+
+
 def _official(spec: FieldSpec, rule: str) -> str:
-    """The system's own code; it has one code for all that is too long, and one for all wrong codes."""
-    instead = {"precision": "length", "format": "table"}.get(rule, "")
-    return spec.codes.get(rule) or spec.codes.get(instead, "")
+    """The system's own code. Systems have one code for all that is too long, one for all wrong codes."""
+    rules = (rule, *_NEXT_CODES.get(rule, ()))
+    return next((spec.codes[each] for each in rules if each in spec.codes), "")
 
 
 def _step(pointer: str, key: str) -> str:
@@ -143,6 +146,7 @@ class Compiler:
 
     def _list_check(self, spec: FieldSpec, levels: Sequence[Level]) -> FieldCheck:
         check_element = self.object_check(spec.children, levels) if spec.children else None
+        mandatory = any(child.required is True for child in spec.children)
         most = spec.max_items
         too_many = Breach("limit", f"条数不能超出上限（最多 {most} 条）")
 
@@ -154,7 +158,7 @@ class Compiler:
                 sink.breach(spec, too_many, pointer)
             for index, element in enumerate(value):
                 place = f"{pointer}/{index}"
-                if _says_nothing(element):
+                if is_absent(element) or (not mandatory and _is_blank_row(element)):
                     sink.breach(spec, EMPTY, place)
                 elif check_element is not None and isinstance(element, dict):
                     check_element(element, place, chain, sink)
@@ -176,7 +180,5 @@ class Compiler:
         return check
 
 
-def _says_nothing(element: Any) -> bool:
-    if isinstance(element, dict):
-        return all(is_absent(value) for value in element.values())
-    return is_absent(element)
+def _is_blank_row(element: Any) -> bool:
+    return isinstance(element, dict) and all(is_absent(value) for value in element.values())
