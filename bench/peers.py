@@ -1,0 +1,60 @@
+"""The server's process and the questions asked of it before and after a run."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.workload import Keys
+
+
+@dataclass(frozen=True)
+class Platform:
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/api"
+
+    def begin(self) -> None:
+        self._ask("begin")
+
+    def count(self) -> int:
+        return int(self._ask("count"))
+
+    def arrivals(self, expected: int) -> list[int]:
+        """When each message's first byte arrived (ns); fails unless each came once, in order."""
+        report = self._ask("report")
+        if report["numbers"] != list(range(expected)):
+            raise AssertionError(f"not each of {expected} messages arrived once and in order")
+        return list(report["arrived"])
+
+    def _ask(self, command: str) -> Any:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", f"/bench/{command}")
+            return json.loads(connection.getresponse().read())
+
+
+@contextlib.contextmanager
+def platform(seconds: float, keys: Keys | None = None, count: int = 0) -> Iterator[Platform]:
+    """A server that takes ``seconds`` to answer; sealed answers for ``count`` messages with ``keys``."""
+    command = [sys.executable, "-m", "bench.server", "--seconds", str(seconds)]
+    command += ["--sealed", str(count)] if keys else []
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        try:
+            if keys:
+                process.stdin.write(json.dumps(asdict(keys)) + "\n")
+                process.stdin.flush()
+            yield Platform(int(process.stdout.readline()))
+        finally:
+            process.terminate()
