@@ -25,14 +25,25 @@ def fingerprint(kind: str, text: str) -> str:
 
         return load_private(text).public.fingerprint()
     if kind == "sm2-public":
-        from agent.crypto.keys import load_public
-
-        return load_public(text).fingerprint()
+        return _sm2_public(text)
     if kind == "rsa-private":
         return _of_rsa(_rsa_private(text))
     if kind == "certificate":
         return _digest(_der(text))
     raise KeyRejected(f"不认识的密钥种类 {kind}", hint="请检查插件版本", details={"kind": kind})
+
+
+def _sm2_public(text: str) -> str:
+    """Where both sides hold one pair, the peer's key may be given as that pair's private key (M07)."""
+    from agent.crypto.keys import load_private, load_public
+
+    try:
+        return load_public(text).fingerprint()
+    except KeyRejected as as_public:
+        try:
+            return load_private(text).public.fingerprint()
+        except KeyRejected:
+            raise as_public from None
 
 
 def _rsa_private(text: str) -> RSAPublicKey:

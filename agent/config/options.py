@@ -32,6 +32,8 @@ def _expected(option: Option, raw: Mapping[str, Any]) -> str:
     if option.name not in raw:
         return f"必须填写：{option.about}" if option.required else ""
     value = raw[option.name]
+    if not option.required and value == option.default:
+        return ""
     if option.required and value in ("", []):
         return f"不能为空：{option.about}"
     return expectation(option.kind, value, Limits(option.choices, option.pattern))

@@ -63,7 +63,8 @@ def session(tmp_path: Path) -> Session:
 
 def test_keys_of_any_length_reach_another_process_through_the_secret_service(session: Session) -> None:
     printed = session(
-        f"ring = KeyRing(); ring.set('ministry/own-private', {LONG!r})\nring.set('ministry/peer-public', 'P')",
+        f"ring = KeyRing()\nring.set('ministry/own-private', {LONG!r})\n"
+        "ring.set('ministry/peer-public', 'P')",
         "ring = KeyRing(); print(ring.describe().backend)\n"
         "print(ring.names()); print(ring.get('ministry/own-private'))",
         "ring = KeyRing(); ring.remove('ministry/own-private'); print(ring.names())",
