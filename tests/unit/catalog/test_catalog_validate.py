@@ -52,6 +52,12 @@ def test_length_counts_characters_after_trimming(tmp_path: Path) -> None:
     assert validate(spec_of(tmp_path, HEAD), {"name": "　赵钱孙李 "}) == []
 
 
+def test_a_code_may_need_all_its_characters(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, inline("usci", "信用代码", 'min_length=3, codes={length="E2"}', length="3"))
+    assert told(spec, {"usci": "X1"}) == [("/usci", "length", "E2")]
+    assert told(spec, {"usci": "X12"}) == []
+
+
 @pytest.mark.parametrize("value", [None, "", " ", "\t"])
 def test_absent_null_and_blank_are_the_same(tmp_path: Path, value: Any) -> None:
     assert told(spec_of(tmp_path, HEAD), {"name": value}) == [("/name", "missing", "E1")]
