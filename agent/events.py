@@ -128,6 +128,8 @@ class Draft:
     blockable: bool = True
     expiry_blocks: bool = False
     needs: tuple[Need, ...] = ()
+    stop_on_refusal: bool = False
+    """A partial refusal, too, cancels the messages after it of the same submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RowOutcome:
-    """One row's fate: the HIS's own keys, the system's code and sentence, and what it returned."""
+    """One row's fate: the HIS's own keys, the system's code and sentence, and what it returned.
+
+    ``index`` counts within the draft's own rows; the outbox adds where ``Draft.rows`` begins.
+    """
 
     index: int
     code: str

@@ -61,8 +61,11 @@ class Transaction(Protocol):
         ...
 
     # -- dispatch -------------------------------------------------------------------------------
-    def head(self, lane: LaneKey) -> Head | None:
-        """The message whose turn it is: the one in flight or inquiring, if there is, else the next."""
+    def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:
+        """The message whose turn it is: the one in flight or inquiring, if there is, else the next.
+
+        ``strict``: position alone counts, interactive messages pass nobody. ``skip``: messages that
+        other workers of a parallel stream have in hand."""
         ...
 
     def begin(self, message: int, ids: Mapping[str, str], now: datetime) -> Attempt:
@@ -90,9 +93,10 @@ class Transaction(Protocol):
         """The inquiries prove that no attempt arrived: attempts become absent, the message ready."""
         ...
 
-    def settle(self, message: int, outcome: Outcome, now: datetime) -> Settled:
+    def settle(self, message: int, outcome: Outcome, now: datetime, *, attempt: int = 0) -> Settled:
         """Store an outcome accepted, partial or rejected with its identifiers, slots and follow-ups,
-        release or block what follows, and make the submission's result due when that changes it."""
+        release or block what follows, and make the submission's result due when that changes it.
+        ``attempt`` is the one that it belongs to; 0 is the latest."""
         ...
 
     def leave_unknown(self, message: int, why: str, now: datetime) -> Settled:
@@ -128,9 +132,17 @@ class Transaction(Protocol):
         """Let the followers of a failed message go on; returns how many were released."""
         ...
 
+    def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
+        """The same for all failures of a submission, also an invalid one, which has no message."""
+        ...
+
     # -- numbers --------------------------------------------------------------------------------
     def reserve(self, series: str, day: str, upto: int) -> int:
         """Raise the reserved upper bound of a series to at least ``upto``; returns the former one."""
+        ...
+
+    def forget_series(self, before_day: str) -> None:
+        """Forget the bounds of series of days before one (``YYYYMMDD``)."""
         ...
 
 
@@ -164,6 +176,23 @@ class Outbox(Protocol):
 
     def history(self, message: int) -> list[JsonObject]:
         """Attempts and acts of a message in order, without payloads."""
+        ...
+
+    def result(self, submission: int) -> JsonObject | None:
+        """A submission's result as it would be written now."""
+        ...
+
+    def body(self, submission: int) -> JsonObject | None:
+        """The normalised content of a submission; None when there is none, or no longer."""
+        ...
+
+    def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
+        """Messages of which an attempt used this main wire id."""
+        ...
+
+    def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
+        """Messages ready, blocked or parked whose ``valid_until`` has passed: to be expired, since
+        no lane may come to them."""
         ...
 
     def close(self) -> None: ...

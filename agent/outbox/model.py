@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from agent.errors import Fault
-from agent.events import Draft, JsonObject, Need
+from agent.events import Draft, JsonObject, Need, Scope
 
 
 class State(StrEnum):
@@ -96,6 +96,8 @@ class NewSubmission:
     replaces: str = ""
     now: bool = False
     rows_total: int = 0
+    scopes: tuple[Scope, ...] = field(default=(), repr=False)
+    """What an invalid submission was about, as far as it can be read: it blocks these."""
 
 
 class Receipt(StrEnum):
@@ -207,3 +209,5 @@ class MessageView:
     wire_id: str
     received_at: datetime
     deadline_at: datetime | None
+    blocked_by_submission: int | None = None
+    """Instead of ``blocked_by`` when an invalid submission, which has no message, blocks it."""

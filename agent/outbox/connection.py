@@ -1,0 +1,170 @@
+"""Opening the database: one owner, durable settings, and its errors in our words."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from agent.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
+BUSY_MS = 5000
+"""How long a statement waits for somebody who looks into the file with another program."""
+
+_WRITER_CACHE_KIB = 8192
+_READER_CACHE_KIB = 2048
+_LOCK_AT = 4096
+"""The byte that is locked: behind the content, so that anybody may read that on Windows too."""
+
+
+# -- ownership -------------------------------------------------------------------------------------
+@dataclass(slots=True)
+class Ownership:
+    """The right to write, held by a lock of the operating system on a file beside the database: it
+    ends with the process, however that ends. The file tells whether the last owner closed well."""
+
+    descriptor: int
+    closed_well: bool
+
+    def release(self, *, well: bool) -> None:
+        if well:
+            _write_mark(self.descriptor, b"closed")
+        os.close(self.descriptor)
+
+
+def take_ownership(path: Path) -> Ownership:
+    """Become the only writer. Raises StoreLocked at once when somebody else is."""
+    lock = path.with_name(path.name + ".lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+    try:
+        _lock(descriptor)
+        mark = _read_mark(descriptor)
+        _write_mark(descriptor, b"opened")
+    except OSError as error:
+        os.close(descriptor)
+        raise StoreLocked(
+            "出站队列正由另一个进程使用",
+            hint="一个数据目录只能由一个 his-agent 使用，请先停止另一个",
+            details={"errno": error.errno},
+        ) from error
+    return Ownership(descriptor, closed_well=mark == b"closed")
+
+
+def _read_mark(descriptor: int) -> bytes:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return os.read(descriptor, 16)
+
+
+def _write_mark(descriptor: int, mark: bytes) -> None:
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    os.write(descriptor, mark)
+    os.fsync(descriptor)
+
+
+if sys.platform == "win32":
+
+    def _lock(descriptor: int) -> None:
+        os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+
+    def _lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# -- connections --------------------------------------------------------------------------------------
+def connect_writer(path: Path) -> sqlite3.Connection:
+    """The one connection that writes: every commit is on the disk when it returns, and what is
+    deleted is overwritten."""
+    if not path.exists():
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    connection = _connect(path, _WRITER_CACHE_KIB)
+    for pragma in (
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "secure_delete = ON",
+        "foreign_keys = ON",
+        "journal_size_limit = 16777216",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def connect_reader(path: Path) -> sqlite3.Connection:
+    connection = _connect(path, _READER_CACHE_KIB)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+    connection.execute("PRAGMA temp_store = MEMORY")
+    return connection
+
+
+# -- errors -----------------------------------------------------------------------------------------------
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_LOCKED = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let SQLite's errors be ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise translate(error) from error
+
+
+def translate(error: sqlite3.Error) -> StoreError:
+    """What an error of SQLite means to the one who has to mend it."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    details = {"sqlite": name}
+    if primary in _DAMAGE:
+        return StoreDamaged(
+            "出站队列的数据库已损坏", hint="请保留现场并重新启动服务；损坏的文件会被移开保存", details=details
+        )
+    if primary == sqlite3.SQLITE_FULL:
+        return StoreFull(
+            "磁盘空间不足，出站队列暂时不能写入", hint="请清理磁盘空间，服务会自动恢复", details=details
+        )
+    if primary in _LOCKED:
+        return StoreLocked(
+            "出站队列的数据库被其他程序锁住", hint="请关闭正在打开该数据库的程序", details=details
+        )
+    return StoreError("出站队列的数据库读写失败", hint="请检查磁盘与文件权限", details=details)
+
+
+# -- damage ---------------------------------------------------------------------------------------------
+def move_aside(path: Path, now: datetime) -> Path:
+    """Keep a damaged database, with its log, under another name; returns that name."""
+    kept = _free_name(path.with_name(f"{path.name}.damaged-{now:%Y%m%dT%H%M%S}"))
+    for suffix in ("", "-wal", "-shm"):
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.replace(kept.with_name(kept.name + suffix))
+    return kept
+
+
+def _free_name(wanted: Path) -> Path:
+    free, number = wanted, 1
+    while free.exists():
+        number += 1
+        free = wanted.with_name(f"{wanted.name}.{number}")
+    return free

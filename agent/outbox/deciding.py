@@ -1,0 +1,145 @@
+"""What people, control files and time decide: unknown, parked, expired, cancelled, resolved, skipped."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agent.errors import ControlError
+from agent.events import JsonObject, Outcome, Verdict
+from agent.outbox import blocking, references
+from agent.outbox.model import FINAL, AttemptState, Settled, State
+from agent.outbox.moments import to_micros
+from agent.outbox.settling import end, store_answer, withdraw_unsent
+from agent.outbox.submissions import finish_step
+from agent.outbox.work import Row, Work
+
+_UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
+_FAILED = _UNDECIDED | {State.REJECTED, State.PARTIAL, State.EXPIRED}
+_ON_THE_WIRE = (State.IN_FLIGHT, State.INQUIRING, State.UNKNOWN)
+
+DECISION = "decision"
+"""``settled_by`` of what a person or a control file resolved."""
+
+
+def leave_unknown(work: Work, number: int, why: str, now: datetime) -> Settled:
+    message = work.need("message", number)
+    if message["state"] == State.IN_FLIGHT:
+        _end_attempt(work, message, AttemptState.UNKNOWN, now)
+    _say_why(work, number, why)
+    return end(work, message, State.UNKNOWN, now)
+
+
+def park(work: Work, number: int, why: str, now: datetime) -> Settled:
+    message = work.need("message", number)
+    if message["state"] == State.IN_FLIGHT:
+        _end_attempt(work, message, AttemptState.WITHDRAWN, now)
+    _say_why(work, number, why)
+    return end(work, message, State.PARKED, now)
+
+
+def expire(work: Work, number: int, now: datetime) -> Settled:
+    message = work.need("message", number)
+    if message["state"] == State.IN_FLIGHT:
+        _end_attempt(work, message, AttemptState.WITHDRAWN, now)
+    return end(work, message, State.EXPIRED, now)
+
+
+def _end_attempt(work: Work, message: Row, state: AttemptState, now: datetime) -> None:
+    work.run("end_attempt", state, to_micros(now), "", None, message["number"], message["tries"])
+
+
+def _say_why(work: Work, number: int, why: str) -> None:
+    store_answer(work, number, Outcome(Verdict.UNKNOWN, message=why))
+
+
+# -- control files and operators ---------------------------------------------------------------------
+def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, ...]:
+    rows = work.all("submissions_by_id", references.his_key(work, system, his_id))
+    return tuple(row["number"] for row in rows if transaction in {"", row["transaction_code"]})
+
+
+def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> bool:
+    row = work.need("submission", submission)
+    if row["staged"]:
+        raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
+    _note(work, submission, None, "cancel", who, why, now)
+    if row["state"] in FINAL:
+        return row["state"] in {State.CANCELLED, State.EXPIRED, State.INVALID}
+    cancelled = withdraw_unsent(work, submission, to_micros(now))
+    finish_step(work)
+    states = {message["state"] for message in work.all("message_states", submission)}
+    return cancelled > 0 and not states.intersection(_ON_THE_WIRE)
+
+
+def resolve(
+    work: Work, number: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+) -> Settled:
+    message = work.need("message", number)
+    if message["state"] not in _UNDECIDED:
+        raise ControlError(
+            f"消息 {number} 处于 {message['state']} 状态，不需要判定",
+            hint="只有 unknown 和 parked 状态可以判定",
+        )
+    if verdict not in {"accepted", "rejected", "resend"}:
+        raise ControlError(f"不认识的判定：{verdict}", hint="可用 accepted、rejected、resend")
+    _note(work, message["submission"], number, f"resolve:{verdict}", who, why, now)
+    if verdict == "resend":
+        return _resend(work, message)
+    outcome = Outcome(Verdict(verdict), message=why if verdict == "rejected" else "", data=data)
+    store_answer(work, number, outcome)
+    return end(work, message, State(verdict), now, settled_by=DECISION)
+
+
+def _resend(work: Work, message: Row) -> Settled:
+    number = message["number"]
+    work.run("doubts_absent", number)
+    blocking.return_to_chain(work, message, State.READY)
+    work.run("undoubt", number)
+    blocking.lift_of(work, number)
+    finish_step(work)
+    submission = work.need("submission", message["submission"])
+    return Settled(
+        message=number,
+        submission=message["submission"],
+        system=submission["system"],
+        transaction=message["transaction_code"],
+        state=State.READY,
+        code="",
+    )
+
+
+def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:
+    message = work.need("message", number)
+    if message["state"] not in _FAILED:
+        raise ControlError(
+            f"消息 {number} 处于 {message['state']} 状态，没有可放行的后续业务",
+            hint="只有失败或等待判定的业务可以放行其后续业务",
+        )
+    _note(work, message["submission"], number, "skip", who, why, now)
+    failure = work.one("failure_of", number)
+    released = 0 if failure is None else _let_pass(work, failure)
+    finish_step(work)
+    return released
+
+
+def skip_submission(work: Work, submission: int, who: str, why: str, now: datetime) -> int:
+    work.need("submission", submission)
+    _note(work, submission, None, "skip", who, why, now)
+    failures = work.all("failures_of_submission", submission)
+    released = sum(_let_pass(work, failure) for failure in failures)
+    finish_step(work)
+    return released
+
+
+def _let_pass(work: Work, failure: Row) -> int:
+    if failure["state"] in _UNDECIDED:
+        return blocking.skip(work, failure["number"])
+    return blocking.lift(work, failure["number"])
+
+
+def _note(
+    work: Work, submission: int, message: int | None, what: str, who: str, why: str, now: datetime
+) -> None:
+    number = work.next_number("act")
+    sealed = work.border.seal("act|note", number, [who, why])
+    work.run("add_act", number, submission, message, what, to_micros(now), sealed)

@@ -1,0 +1,56 @@
+"""A draft as the database keeps it: one sealed value, a list in a fixed order."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent.events import Draft, Hold, Json, Need, Scope
+
+
+def draft_value(draft: Draft) -> Json:
+    return [
+        draft.transaction,
+        draft.lane,
+        draft.body,
+        [scope_value(scope) for scope in draft.scopes],
+        draft.rows,
+        [
+            draft.interactive,
+            draft.parallel,
+            draft.harmless,
+            draft.blocks,
+            draft.blockable,
+            draft.expiry_blocks,
+            draft.stop_on_refusal,
+        ],
+        [[need.slot, need.identifier, need.key, need.required] for need in draft.needs],
+    ]
+
+
+def value_draft(value: list[Any]) -> Draft:
+    transaction, lane, body, scopes, rows, flags, needs = value
+    interactive, parallel, harmless, blocks, blockable, expiry_blocks, stop_on_refusal = flags
+    return Draft(
+        transaction=transaction,
+        lane=lane,
+        body=body,
+        scopes=tuple(value_scope(scope) for scope in scopes),
+        rows=None if rows is None else (rows[0], rows[1]),
+        interactive=interactive,
+        parallel=parallel,
+        harmless=harmless,
+        blocks=blocks,
+        blockable=blockable,
+        expiry_blocks=expiry_blocks,
+        stop_on_refusal=stop_on_refusal,
+        needs=tuple(Need(slot, kind, tuple(key), required) for slot, kind, key, required in needs),
+    )
+
+
+def scope_value(scope: Scope) -> Json:
+    return [scope.kind, scope.key, scope.hold.value, scope.broad]
+
+
+def value_scope(value: list[Any]) -> Scope:
+    kind, key, hold, broad = value
+    return Scope(kind, tuple(key), Hold(hold), broad)

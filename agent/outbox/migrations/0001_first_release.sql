@@ -1,0 +1,269 @@
+-- The outbox of the agent, schema 1.
+--
+-- What is sealed (AES/SM4-GCM, bound to "table|column|row"): columns that end in _sealed. What is
+-- searched by is a keyed hash (16 bytes): columns that end in _key. Everything else is clear and
+-- holds no personal data: states, transaction codes, lane keys, codes of the systems, counts, times.
+-- Times are whole microseconds since 1970 UTC. Numbers of rows are drawn in memory, above the
+-- highest in the table, so that a row's number is known before its columns are sealed.
+
+-- Facts about the database itself.
+--   key_check   a sealed constant: opening with another data key is told from damage
+--   message     the highest message number ever given, kept when old messages are purged
+CREATE TABLE meta (
+    name  TEXT PRIMARY KEY,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- A serial queue of a system (parallel = 0), or the stream of queries beside it (parallel = 1).
+CREATE TABLE lane (
+    number   INTEGER PRIMARY KEY,
+    system   TEXT NOT NULL,
+    name     TEXT NOT NULL,
+    parallel INTEGER NOT NULL CHECK (parallel IN (0, 1)),
+    UNIQUE (system, name, parallel)
+) STRICT;
+
+-- What a HIS dropped. Its state is computed from its messages (submissions.py) and stored with a
+-- revision that rises whenever its result would read differently.
+--   state      queued querying unknown parked blocked | accepted partial rejected invalid expired
+--              cancelled (the last six are final: they never change again)
+--   position   where its first message stands; message i of it stands at position + i
+--   his_key    of (system, id); null without an id, or when the submission was refused its id
+--   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked
+--   staged     1 until a large submission is published
+--   awaited    1 when another submission waits for its end ("after")
+--   about_sealed  {id, faults, warnings, scopes}
+CREATE TABLE submission (
+    number           INTEGER PRIMARY KEY,
+    position         INTEGER NOT NULL,
+    system           TEXT NOT NULL,
+    transaction_code TEXT NOT NULL,
+    his_key          BLOB,
+    state            TEXT NOT NULL,
+    revision         INTEGER NOT NULL DEFAULT 1,
+    messages         INTEGER NOT NULL DEFAULT 0,
+    done             INTEGER NOT NULL DEFAULT 0,
+    waiting          INTEGER NOT NULL DEFAULT 0,
+    rows_total       INTEGER NOT NULL DEFAULT 0,
+    staged           INTEGER NOT NULL DEFAULT 0,
+    awaited          INTEGER NOT NULL DEFAULT 0,
+    received_at      INTEGER NOT NULL,
+    occurred_at      INTEGER NOT NULL,
+    valid_until      INTEGER,
+    deadline_at      INTEGER,
+    finished_at      INTEGER,
+    replaced_by      INTEGER REFERENCES submission (number),
+    about_sealed     BLOB NOT NULL
+) STRICT;
+CREATE INDEX submission_his_key ON submission (his_key) WHERE his_key IS NOT NULL;
+CREATE INDEX submission_staged ON submission (number) WHERE staged = 1;
+
+-- The normalised content of a submission, apart so that no change of state rewrites it.
+CREATE TABLE body (
+    submission     INTEGER PRIMARY KEY REFERENCES submission (number),
+    content_sealed BLOB NOT NULL
+) STRICT;
+
+-- The final result of a submission whose messages were purged.
+CREATE TABLE kept_result (
+    submission     INTEGER PRIMARY KEY REFERENCES submission (number),
+    content_sealed BLOB NOT NULL
+) STRICT;
+
+-- Who holds an id of the HIS: the latest submission that took it. Outlives purging.
+--   digest_key   keyed hash of the digest of its content; null when there is none
+CREATE TABLE his_id (
+    his_key          BLOB NOT NULL,
+    transaction_code TEXT NOT NULL,
+    digest_key       BLOB,
+    submission       INTEGER NOT NULL REFERENCES submission (number),
+    PRIMARY KEY (his_key, transaction_code)
+) STRICT, WITHOUT ROWID;
+
+-- Where a result goes: one per event, the first for the submission, more for its repetitions.
+--   written_revision   the latest on disk, 0 before the first
+--   due_at             when to write; 0 is at once (final); null when nothing is to be written
+CREATE TABLE reply (
+    number           INTEGER PRIMARY KEY,
+    submission       INTEGER NOT NULL REFERENCES submission (number),
+    event_key        BLOB NOT NULL UNIQUE,
+    address_sealed   BLOB NOT NULL,
+    written_revision INTEGER NOT NULL DEFAULT 0,
+    written_at       INTEGER,
+    due_at           INTEGER
+) STRICT;
+CREATE INDEX reply_submission ON reply (submission);
+CREATE INDEX reply_due ON reply (due_at, number) WHERE due_at IS NOT NULL;
+
+-- One transaction to be sent.
+--   state      staging ready in_flight inquiring unknown parked blocked | accepted partial rejected
+--              expired cancelled
+--   position, number   its place in the order; a follow-up has its parent's position
+--   unclear    how many of its rows in "chain" wait for an earlier one: 0 makes it eligible
+--   serial     1 when it travels in its lane, 0 in the stream beside it
+--   row_from, row_to   the half-open range of the submission's rows that it carries
+--   tries      attempts so far; withdrawn: how many of the latest in a row left no byte
+--   doubts     attempts whose fate is, or was, unknown
+--   settled_attempt    the attempt that its outcome belongs to
+CREATE TABLE message (
+    number           INTEGER PRIMARY KEY,
+    submission       INTEGER NOT NULL REFERENCES submission (number),
+    parent           INTEGER REFERENCES message (number),
+    position         INTEGER NOT NULL,
+    lane             INTEGER NOT NULL REFERENCES lane (number),
+    transaction_code TEXT NOT NULL,
+    state            TEXT NOT NULL,
+    unclear          INTEGER NOT NULL DEFAULT 0 CHECK (unclear >= 0),
+    interactive      INTEGER NOT NULL,
+    serial           INTEGER NOT NULL,
+    harmless         INTEGER NOT NULL,
+    blocks           INTEGER NOT NULL,
+    blockable        INTEGER NOT NULL,
+    expiry_blocks    INTEGER NOT NULL,
+    stop_on_refusal  INTEGER NOT NULL,
+    row_from         INTEGER,
+    row_to           INTEGER,
+    valid_until      INTEGER,
+    tries            INTEGER NOT NULL DEFAULT 0,
+    withdrawn        INTEGER NOT NULL DEFAULT 0,
+    doubts           INTEGER NOT NULL DEFAULT 0,
+    doubt_since      INTEGER,
+    negatives        INTEGER NOT NULL DEFAULT 0,
+    last_negative_at INTEGER,
+    code             TEXT NOT NULL DEFAULT '',
+    settled_by       TEXT NOT NULL DEFAULT '',
+    settled_attempt  INTEGER,
+    finished_at      INTEGER
+) STRICT;
+-- Claiming is the first entry of this index for a lane, whatever the backlog.
+CREATE INDEX message_eligible ON message (lane, interactive DESC, position, number)
+    WHERE state = 'ready' AND unclear = 0;
+CREATE INDEX message_flying ON message (lane, position, number)
+    WHERE state IN ('in_flight', 'inquiring');
+-- At most one message of a lane is on the wire or inquired about: the database itself refuses two.
+CREATE UNIQUE INDEX message_one_in_flight ON message (lane)
+    WHERE serial = 1 AND state IN ('in_flight', 'inquiring');
+CREATE INDEX message_submission ON message (submission, state);
+CREATE INDEX message_waiting ON message (state, number) WHERE state IN ('unknown', 'parked', 'blocked');
+CREATE INDEX message_lapsing ON message (valid_until)
+    WHERE valid_until IS NOT NULL AND state IN ('ready', 'blocked', 'parked');
+
+-- What a message carries, and what came back: apart, so that no change of state rewrites them.
+CREATE TABLE draft (
+    message        INTEGER PRIMARY KEY REFERENCES message (number),
+    content_sealed BLOB NOT NULL
+) STRICT;
+CREATE TABLE answer (
+    message        INTEGER PRIMARY KEY REFERENCES message (number),
+    content_sealed BLOB NOT NULL
+) STRICT;
+
+-- One try on the wire.
+--   state      started → withdrawn | answered | unknown → absent | answered
+--   wire_key   of the main wire id
+--   ids_sealed all wire ids it used; note_sealed: why it ended as it did
+CREATE TABLE attempt (
+    message     INTEGER NOT NULL REFERENCES message (number),
+    number      INTEGER NOT NULL,
+    state       TEXT NOT NULL,
+    started_at  INTEGER NOT NULL,
+    ended_at    INTEGER,
+    wire_key    BLOB,
+    ids_sealed  BLOB NOT NULL,
+    code        TEXT NOT NULL DEFAULT '',
+    note_sealed BLOB,
+    PRIMARY KEY (message, number)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX attempt_wire ON attempt (wire_key) WHERE wire_key IS NOT NULL;
+
+-- The chain: one row for each scope of each message in state staging, ready, in_flight, inquiring.
+--   hold    3 exclusive, 2 shared, 1 observer, 0 waiter (of "after": waits for 2 and 3, holds nobody)
+--   clear   1 when no earlier row of the key, and no later one in flight, conflicts with it
+CREATE TABLE chain (
+    scope_key BLOB NOT NULL,
+    hold      INTEGER NOT NULL CHECK (hold BETWEEN 0 AND 3),
+    position  INTEGER NOT NULL,
+    message   INTEGER NOT NULL REFERENCES message (number),
+    broad     INTEGER NOT NULL,
+    clear     INTEGER NOT NULL,
+    PRIMARY KEY (scope_key, hold, position, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX chain_message ON chain (message);
+CREATE INDEX chain_unclear ON chain (scope_key, position, message) WHERE clear = 0;
+
+-- The scopes of messages that wait outside the chain: blocked, parked, unknown.
+CREATE TABLE aside (
+    scope_key BLOB NOT NULL,
+    hold      INTEGER NOT NULL CHECK (hold BETWEEN 0 AND 3),
+    position  INTEGER NOT NULL,
+    message   INTEGER NOT NULL REFERENCES message (number),
+    broad     INTEGER NOT NULL,
+    PRIMARY KEY (scope_key, hold, position, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX aside_message ON aside (message);
+
+-- A failure that blocks: of a message, or (message null) of an invalid submission.
+--   origin     the message's number, or 0: with position its place in the order
+--   state      rejected partial unknown parked expired invalid
+--   revision   of the submission's result that tells it
+--   live       1 until that result is written: what is committed meanwhile is blocked too
+CREATE TABLE failure (
+    number     INTEGER PRIMARY KEY,
+    submission INTEGER NOT NULL REFERENCES submission (number),
+    message    INTEGER UNIQUE REFERENCES message (number),
+    position   INTEGER NOT NULL,
+    origin     INTEGER NOT NULL,
+    state      TEXT NOT NULL,
+    revision   INTEGER NOT NULL,
+    live       INTEGER NOT NULL
+) STRICT;
+CREATE INDEX failure_submission ON failure (submission);
+CREATE INDEX failure_live ON failure (number) WHERE live = 1;
+
+CREATE TABLE failure_scope (
+    scope_key BLOB NOT NULL,
+    failure   INTEGER NOT NULL REFERENCES failure (number),
+    hold      INTEGER NOT NULL CHECK (hold IN (2, 3)),
+    broad     INTEGER NOT NULL,
+    PRIMARY KEY (scope_key, failure)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX failure_scope_failure ON failure_scope (failure);
+
+-- Which failures a blocked message waits for; it is released when none is left.
+CREATE TABLE block (
+    message INTEGER NOT NULL REFERENCES message (number),
+    failure INTEGER NOT NULL REFERENCES failure (number),
+    PRIMARY KEY (message, failure)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX block_failure ON block (failure);
+
+-- Values that outcomes gave: to later messages of the submission, and to everyone by the HIS's key.
+CREATE TABLE slot (
+    submission   INTEGER NOT NULL REFERENCES submission (number),
+    name_key     BLOB NOT NULL,
+    value_sealed BLOB NOT NULL,
+    PRIMARY KEY (submission, name_key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE identifier (
+    identifier_key BLOB PRIMARY KEY,
+    value_sealed   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What people and control files did. note_sealed: {who, why}.
+CREATE TABLE act (
+    number      INTEGER PRIMARY KEY,
+    submission  INTEGER NOT NULL REFERENCES submission (number),
+    message     INTEGER REFERENCES message (number),
+    what        TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    note_sealed BLOB NOT NULL
+) STRICT;
+CREATE INDEX act_submission ON act (submission);
+
+-- Number series: the first number of a (series, day) that is not reserved. day is YYYYMMDD or ''.
+CREATE TABLE series (
+    name  TEXT NOT NULL,
+    day   TEXT NOT NULL,
+    bound INTEGER NOT NULL,
+    PRIMARY KEY (name, day)
+) STRICT, WITHOUT ROWID;

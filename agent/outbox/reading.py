@@ -1,0 +1,223 @@
+"""The reading side: results that are due, and what people look at. Sees what is committed.
+
+A connection of its own, guarded by a lock, so that reading never waits for the writer; what belongs
+together is read within one snapshot.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from agent.events import JsonObject
+from agent.outbox.connection import translated
+from agent.outbox.explaining import Blocker
+from agent.outbox.model import AttemptState, DueReply, MessageView, ReplyAddress, State
+from agent.outbox.moments import from_micros, iso, to_micros
+from agent.outbox.results import Part, Story, compose
+from agent.outbox.sealed import Border
+from agent.outbox.statements import STATEMENTS
+from agent.outbox.work import Row
+
+_NO_PART: JsonObject = {"message": "", "data": {}, "rows": []}
+_WAITING = frozenset({State.UNKNOWN, State.PARKED, State.BLOCKED})
+
+
+@dataclass(slots=True)
+class Reader:
+    connection: sqlite3.Connection
+    border: Border
+    _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+
+    @contextmanager
+    def _snapshot(self) -> Iterator[None]:
+        with self._lock, translated():
+            self.connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self.connection.execute("COMMIT")
+
+    def _all(self, statement: str, *values: object) -> list[Any]:
+        return self.connection.execute(STATEMENTS[statement], values).fetchall()
+
+    def _one(self, statement: str, *values: object) -> Any:
+        return self.connection.execute(STATEMENTS[statement], values).fetchone()
+
+    def close(self) -> None:
+        with self._lock:
+            self.connection.close()
+
+    # -- results ------------------------------------------------------------------------------------
+    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
+        with self._snapshot():
+            return [self._reply(row) for row in self._all("due_replies", to_micros(now), limit)]
+
+    def next_reply_at(self) -> datetime | None:
+        with self._snapshot():
+            row = self._one("next_due")
+        return None if row is None else from_micros(row["due_at"])
+
+    def _reply(self, row: Row) -> DueReply:
+        folder, file_name = self.border.open("reply|address", row["number"], row["address_sealed"])
+        result = self._result(row["submission"])
+        return DueReply(
+            reply=row["number"],
+            revision=result["revision"],
+            final=result["final"],
+            address=ReplyAddress(folder, file_name),
+            result=result,
+        )
+
+    def result(self, submission: int) -> JsonObject | None:
+        """A submission's result as it would be written now; None when there is no such submission."""
+        with self._snapshot():
+            return self._result(submission) if self._one("submission", submission) else None
+
+    def _result(self, submission: int) -> JsonObject:
+        kept = self._one("kept_result", submission)
+        if kept is not None:
+            result: JsonObject = self.border.open("kept_result|content", submission, kept["content_sealed"])
+            return result
+        return compose(self._story(self._one("submission", submission)))
+
+    def _story(self, row: Row) -> Story:
+        number = row["number"]
+        about = self.border.open("submission|about", number, row["about_sealed"])
+        blocked = row["state"] == State.BLOCKED
+        return Story(
+            id=about["id"],
+            system=row["system"],
+            transaction=row["transaction_code"],
+            state=row["state"],
+            revision=row["revision"],
+            faults=about["faults"],
+            warnings=about["warnings"],
+            received_at=row["received_at"],
+            finished_at=row["finished_at"],
+            deadline_at=row["deadline_at"],
+            rows_total=row["rows_total"],
+            replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
+            parts=[self._part(part) for part in self._all("result_messages", number)],
+            blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],
+        )
+
+    def _part(self, row: Row) -> Part:
+        sealed = row["content_sealed"]
+        answer = _NO_PART if sealed is None else self.border.open("answer|content", row["number"], sealed)
+        left = row["attempt"] is not None and row["attempt_state"] != AttemptState.WITHDRAWN
+        return Part(
+            transaction=row["transaction_code"],
+            state=row["state"],
+            code=row["code"],
+            message=answer["message"],
+            data=answer["data"],
+            rows=answer["rows"],
+            settled_by=row["settled_by"],
+            attempts=row["tries"],
+            row_range=None if row["row_from"] is None else (row["row_from"], row["row_to"]),
+            wire_id=self._wire_id(row) if left else "",
+            sent_at=row["started_at"] if left else None,
+        )
+
+    def _wire_id(self, row: Row) -> str:
+        if row["attempt"] is None:
+            return ""
+        place = f"{row['number']}.{row['attempt']}"
+        ids: dict[str, str] = self.border.open("attempt|ids", place, row["ids_sealed"])
+        return ids.get("wire_id", "")
+
+    def _blocker(self, row: Row) -> Blocker:
+        about = self.border.open("submission|about", row["submission"], row["about_sealed"])
+        return Blocker(about["id"], row["transaction_code"], row["state"])
+
+    def _id_of(self, submission: int) -> str:
+        row = self._one("about", submission)
+        about = self.border.open("submission|about", submission, row["about_sealed"])
+        return str(about["id"])
+
+    # -- what people look at -----------------------------------------------------------------------
+    def messages(self, state: str, system: str, limit: int) -> list[MessageView]:
+        name = "list_waiting" if state in _WAITING else "list_messages"
+        values = {"state": state, "system": system, "limit": limit}
+        with self._snapshot():
+            found = self.connection.execute(STATEMENTS[name], values).fetchall()
+            views = [self._view(number) for (number,) in found]
+        return [view for view in views if view is not None]
+
+    def message(self, number: int) -> MessageView | None:
+        with self._snapshot():
+            return self._view(number)
+
+    def _view(self, number: int) -> MessageView | None:
+        row = self._one("view_message", number)
+        if row is None:
+            return None
+        blocker = row["blocker"]
+        return MessageView(
+            message=number,
+            submission=row["submission"],
+            system=row["system"],
+            transaction=row["transaction_code"],
+            his_id=str(self.border.open("submission|about", row["submission"], row["about_sealed"])["id"]),
+            lane=row["lane"],
+            state=State(row["state"]),
+            position=row["position"],
+            tries=row["tries"],
+            code=row["code"],
+            blocked_by=blocker if blocker is not None and blocker > 0 else None,
+            wire_id=self._wire_id(row),
+            received_at=from_micros(row["received_at"]),
+            deadline_at=from_micros(row["deadline_at"]),
+            blocked_by_submission=-blocker if blocker is not None and blocker < 0 else None,
+        )
+
+    def history(self, message: int) -> list[JsonObject]:
+        with self._snapshot():
+            attempts = [self._attempt(message, row) for row in self._all("attempts", message)]
+            acts = self.connection.execute(STATEMENTS["acts"], {"message": message}).fetchall()
+            told = attempts + [self._act(row) for row in acts]
+        return [entry for _, entry in sorted(told, key=lambda pair: pair[0])]
+
+    def _attempt(self, message: int, row: Row) -> tuple[int, JsonObject]:
+        place = f"{message}.{row['number']}"
+        note = row["note_sealed"]
+        return row["started_at"], {
+            "attempt": row["number"],
+            "state": row["state"],
+            "started_at": iso(row["started_at"]),
+            "ended_at": iso(row["ended_at"]),
+            "wire_id": self.border.open("attempt|ids", place, row["ids_sealed"]).get("wire_id", ""),
+            "code": row["code"],
+            "note": "" if note is None else self.border.open("attempt|note", place, note),
+        }
+
+    def _act(self, row: Row) -> tuple[int, JsonObject]:
+        who, why = self.border.open("act|note", row["number"], row["note_sealed"])
+        return row["at"], {"act": row["what"], "at": iso(row["at"]), "who": who, "why": why}
+
+    def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
+        key = self.border.key("wire_id", (wire_id,))
+        with self._snapshot():
+            return tuple(number for (number,) in self._all("messages_by_wire", key))
+
+    def body(self, submission: int) -> JsonObject | None:
+        with self._snapshot():
+            row = self._one("body", submission)
+        if row is None:
+            return None
+        content: JsonObject = self.border.open("body|content", submission, row["content_sealed"])
+        return content
+
+    def lapsed(self, now: datetime, limit: int) -> list[int]:
+        with self._snapshot():
+            return [number for (number,) in self._all("lapsed", to_micros(now), limit)]
+
+    def reserved(self) -> dict[tuple[str, str], int]:
+        with self._snapshot():
+            return {(row["name"], row["day"]): row["bound"] for row in self._all("all_series")}

@@ -1,0 +1,53 @@
+"""What opening does with what a crash, or a stop, left half done."""
+
+from __future__ import annotations
+
+from agent.outbox import intake
+from agent.outbox.claiming import mark_doubtful
+from agent.outbox.model import AttemptState
+from agent.outbox.submissions import finish_step
+from agent.outbox.work import Work
+
+
+def recover(work: Work) -> tuple[int, int]:
+    """Returns how many messages are in doubt since, and how many stages were removed."""
+    doubtful = _doubt_flying(work)
+    stages = _remove_stages(work)
+    finish_step(work)
+    return doubtful, stages
+
+
+def _doubt_flying(work: Work) -> int:
+    """What was in flight may have arrived: the doubt begins now, when it can be inquired about."""
+    flying = work.all("in_flight")
+    for message in flying:
+        number, attempt = message["number"], message["tries"]
+        note = work.border.seal("attempt|note", f"{number}.{attempt}", "restart")
+        work.run("end_attempt", AttemptState.UNKNOWN, work.now(), "", note, number, attempt)
+        mark_doubtful(work, message, work.now())
+    return len(flying)
+
+
+def _remove_stages(work: Work) -> int:
+    """A stage is nothing before it is published: its event will be taken in anew."""
+    stages = [number for (number,) in work.all("staged_submissions")]
+    for number in stages:
+        intake.remove_messages(work, number)
+        _give_id_back(work, number)
+        work.run("remove_replies", number)
+        work.run("remove_body", number)
+        work.run("remove_submission", number)
+        work.touched.discard(number)
+    return len(stages)
+
+
+def _give_id_back(work: Work, number: int) -> None:
+    """Its id is again held by whoever held it before."""
+    row = work.need("submission", number)
+    key, code = row["his_key"], row["transaction_code"]
+    if key is None:
+        return
+    work.run("give_id_back", key, code)
+    former = work.one("former_holder", key, code, number)
+    if former is not None:
+        work.run("take_id", key, code, None, former["number"])

@@ -1,0 +1,182 @@
+"""Composes a result from what is stored (his-contract, "A result"). Pure.
+
+The code, message, data and wire id at the top are those of the decisive message: the first that
+waits for a decision, else the first refused, else the first partial one, else the last of the
+submission's own transaction. With more than one message ``parts`` lists all of them. Rows of
+batches are numbered as in the submission.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from agent.events import Json, JsonObject
+from agent.outbox.explaining import Blocker, choices, sentence
+from agent.outbox.model import FINAL, State
+from agent.outbox.moments import iso
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One message of a submission. ``rows`` are ``[index, code, message, accepted, data]``, the
+    index within ``row_range``; ``sent_at`` is when its last attempt left."""
+
+    transaction: str
+    state: str
+    code: str
+    message: str = field(repr=False)
+    data: JsonObject = field(repr=False)
+    rows: Sequence[Sequence[Json]] = field(repr=False)
+    settled_by: str
+    attempts: int
+    row_range: tuple[int, int] | None
+    wire_id: str
+    sent_at: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """All that the result of a submission tells. Times in microseconds."""
+
+    id: str = field(repr=False)
+    system: str
+    transaction: str
+    state: str
+    revision: int
+    faults: Sequence[JsonObject]
+    warnings: Sequence[JsonObject]
+    received_at: int
+    finished_at: int | None
+    deadline_at: int | None
+    rows_total: int
+    replaced_by: str = field(repr=False)
+    parts: Sequence[Part] = field(repr=False)
+    blockers: Sequence[Blocker] = field(repr=False)
+
+
+def compose(story: Story) -> JsonObject:
+    """The result's JSON object."""
+    decisive = _decisive(story)
+    told = sentence(story.state, story.replaced_by, len(story.faults), story.blockers)
+    result: JsonObject = {
+        "id": story.id,
+        "system": story.system,
+        "transaction": story.transaction,
+        "state": story.state,
+        "final": story.state in FINAL,
+        "revision": story.revision,
+        "code": decisive.code if decisive else "",
+        "message": told or (decisive.message if decisive else ""),
+        "data": decisive.data if decisive else {},
+        "rows": _rows(story),
+        "errors": list(story.faults),
+        "warnings": list(story.warnings),
+        "wire_id": decisive.wire_id if decisive else "",
+        "settled_by": decisive.settled_by if decisive else "",
+        "attempts": sum(part.attempts for part in story.parts),
+        "received_at": iso(story.received_at),
+        "delivered_at": iso(max((part.sent_at for part in story.parts if part.sent_at), default=None)),
+        "finished_at": iso(story.finished_at),
+        **_progress(story),
+    }
+    if story.deadline_at is not None:
+        result["deadline_at"] = iso(story.deadline_at)
+    if len(story.parts) > 1:
+        result["parts"] = [_part(part) for part in story.parts]
+    return result | _decision(story, decisive)
+
+
+def _decisive(story: Story) -> Part | None:
+    """The message that the result is about."""
+    for state in (State.UNKNOWN, State.PARKED, State.REJECTED, State.PARTIAL):
+        found = next((part for part in story.parts if part.state == state), None)
+        if found is not None:
+            return found
+    own = [part for part in story.parts if part.transaction == story.transaction]
+    answered = [part for part in own or story.parts if part.state in FINAL]
+    return next(reversed(answered or own or story.parts), None)
+
+
+def _decision(story: Story, decisive: Part | None) -> JsonObject:
+    """What a submission waits for, and what each choice does."""
+    offered = choices(story.state)
+    if not offered:
+        return {}
+    reason = decisive.message if decisive and story.state != State.BLOCKED else ""
+    return {
+        "waiting": {
+            "reason": reason,
+            "blocked_by": [blocker.as_json() for blocker in story.blockers],
+            "choices": offered,
+        }
+    }
+
+
+def _progress(story: Story) -> JsonObject:
+    if story.rows_total:
+        done = [part for part in story.parts if part.row_range and _was_sent(part)]
+        return {
+            "sent": sum(part.row_range[1] - part.row_range[0] for part in done if part.row_range),
+            "total": story.rows_total,
+        }
+    return {"sent": sum(_was_sent(part) for part in story.parts), "total": len(story.parts)}
+
+
+def _was_sent(part: Part) -> bool:
+    return part.state in {State.ACCEPTED, State.PARTIAL, State.REJECTED}
+
+
+# -- rows ----------------------------------------------------------------------------------------------
+def _rows(story: Story) -> list[JsonObject]:
+    """Every row's fate in order; while batches are on their way, only their number is told."""
+    if story.state in {"queued", "querying"}:
+        return []
+    listed = [part for part in story.parts if part.row_range or part.rows]
+    if len(listed) == 1 and not listed[0].rows:
+        return []
+    return [row for part in listed for row in _rows_of(part)]
+
+
+def _rows_of(part: Part) -> Iterator[JsonObject]:
+    start, end = part.row_range or (0, len(part.rows))
+    judged = {row[0]: row for row in part.rows}
+    for index in range(end - start):
+        row = judged.get(index)
+        if row is not None:
+            _, code, message, accepted, data = row
+            told = {"ret_code": code, "ret_msg": message, "accepted": accepted}
+            yield {"index": start + index, **data, **told}
+        else:
+            yield {"index": start + index, **_fate(part)}
+
+
+def _fate(part: Part) -> JsonObject:
+    """What a row shares with its whole batch."""
+    if _was_sent(part):
+        accepted = part.state != State.REJECTED
+        return {"ret_code": part.code, "ret_msg": part.message, "accepted": accepted}
+    return {"ret_code": "", "ret_msg": _UNSENT.get(part.state, "本行尚无结果"), "state": part.state}
+
+
+_UNSENT: dict[str, str] = {
+    State.CANCELLED: "本行未发送：所在批次已取消",
+    State.EXPIRED: "本行未发送：已超过有效期",
+    State.BLOCKED: "本行未发送：等待前序业务的处理",
+    State.PARKED: "本行未发送：所在批次多次发送失败，等待处理",
+    State.UNKNOWN: "本行是否已被受理不明，等待判定",
+}
+
+
+def _part(part: Part) -> JsonObject:
+    return {
+        "transaction": part.transaction,
+        "state": part.state,
+        "code": part.code,
+        "message": part.message,
+        "data": part.data,
+        "rows": list(part.row_range) if part.row_range else None,
+        "wire_id": part.wire_id,
+        "settled_by": part.settled_by,
+        "attempts": part.attempts,
+    }

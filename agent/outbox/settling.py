@@ -1,0 +1,191 @@
+"""How messages end: outcomes, undecided ends, expiry and cancelling, and what each does to others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from agent.errors import StoreError
+from agent.events import Draft, Outcome, Scope, Verdict
+from agent.outbox import blocking, scopes, storing
+from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
+from agent.outbox.moments import to_micros
+from agent.outbox.scopes import SHARED, Held, Place
+from agent.outbox.states import check_move
+from agent.outbox.storing import Owner
+from agent.outbox.submissions import finish_step
+from agent.outbox.work import Row, Work
+
+_ENDS = {
+    Verdict.ACCEPTED: State.ACCEPTED,
+    Verdict.PARTIAL: State.PARTIAL,
+    Verdict.REJECTED: State.REJECTED,
+}
+_UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
+_FLYING = frozenset({State.IN_FLIGHT, State.INQUIRING})
+
+
+# -- outcomes ------------------------------------------------------------------------------------
+def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: int) -> Settled:
+    state = _ENDS.get(outcome.verdict)
+    if state is None:
+        raise StoreError(
+            f"结果 {outcome.verdict} 不是最终结果", hint="请将日志交给开发商", details={"message": number}
+        )
+    message = work.need("message", number)
+    check_move(number, State(message["state"]), state)
+    answered = attempt or message["tries"] or None
+    if message["state"] in _FLYING and answered:
+        work.run("end_attempt", AttemptState.ANSWERED, to_micros(now), outcome.code, None, number, answered)
+    store_answer(work, number, outcome)
+    _give_values(work, message["submission"], outcome)
+    if outcome.follow_ups:
+        _follow_up(work, message, outcome.follow_ups)
+    return end(
+        work,
+        message,
+        state,
+        now,
+        code=outcome.code,
+        settled_by=outcome.settled_by,
+        attempt=answered,
+        refused=outcome.refused,
+    )
+
+
+def store_answer(work: Work, number: int, outcome: Outcome) -> None:
+    value = {
+        "message": outcome.message,
+        "data": outcome.data,
+        "rows": [[row.index, row.code, row.message, row.accepted, row.data] for row in outcome.rows],
+    }
+    work.run("add_answer", number, work.border.seal("answer|content", number, value))
+
+
+def _give_values(work: Work, submission: int, outcome: Outcome) -> None:
+    if not outcome.slots and not outcome.identifiers:
+        return
+    system = work.need("submission", submission)["system"]
+    for slot, value in outcome.slots.items():
+        key = work.border.key("slot", (slot,))
+        work.run(
+            "set_slot", submission, key, work.border.seal("slot|value", f"{submission}.{key.hex()}", value)
+        )
+    for identifier in outcome.identifiers:
+        key = work.border.key("identifier", (system, identifier.kind, *identifier.key))
+        work.run("set_identifier", key, work.border.seal("identifier|value", key.hex(), identifier.value))
+
+
+def _follow_up(work: Work, parent: Row, drafts: Sequence[Draft]) -> None:
+    """Store what an outcome creates at its message's own place, while that still holds it."""
+    submission = work.need("submission", parent["submission"])
+    owner = Owner(
+        number=submission["number"],
+        system=submission["system"],
+        valid_until=None,
+        linked=bool(submission["awaited"]),
+    )
+    for draft in drafts:
+        storing.store(work, owner, draft, parent["position"], last=False, parent=parent["number"])
+    work.touched.add(submission["number"])
+
+
+# -- the one way in which a message ends -------------------------------------------------------------
+def end(
+    work: Work,
+    message: Row,
+    state: State,
+    now: datetime,
+    *,
+    code: str = "",
+    settled_by: str = "",
+    attempt: int | None = None,
+    refused: Sequence[Scope] = (),
+) -> Settled:
+    """Let a message take its end, or stop in ``unknown`` or ``parked``: it leaves the chain, its
+    failure blocks, or a failure that it had is lifted."""
+    number = message["number"]
+    check_move(number, State(message["state"]), state)
+    rows = _leave(work, message)
+    finished = None if state in _UNDECIDED else to_micros(now)
+    work.run("end_message", state, code, settled_by, attempt, finished, number)
+    work.moved(message, state)
+    if state in _UNDECIDED:
+        blocking.keep_aside(work, number, message["position"], rows)
+    submission = work.need("submission", message["submission"])
+    failing = _failing_scopes(work, submission, message, state, rows, refused)
+    if state is State.REJECTED or (state is State.PARTIAL and message["stop_on_refusal"]):
+        cancelled = _cancel_later(work, message, now)
+        failing = [*(failing or ()), *cancelled] if failing is not None or cancelled else None
+    blocked = 0
+    if failing is not None:
+        place = Place(message["position"], number)
+        blocked = blocking.fail(work, submission["number"], number, place, state, failing)
+    elif message["state"] in _UNDECIDED:
+        blocking.lift_of(work, number)
+    finish_step(work)
+    return Settled(
+        message=number,
+        submission=submission["number"],
+        system=submission["system"],
+        transaction=message["transaction_code"],
+        state=state,
+        code=code,
+        blocked=blocked,
+    )
+
+
+def _leave(work: Work, message: Row) -> list[Held]:
+    number = message["number"]
+    if message["state"] in IN_CHAIN:
+        return scopes.leave(work, number)
+    rows = [Held(*row) for row in work.all("aside_take", number)]
+    if message["state"] == State.BLOCKED:
+        blocking.forget_blocks(work, number)
+    return rows
+
+
+def _failing_scopes(
+    work: Work, submission: Row, message: Row, state: State, rows: list[Held], refused: Sequence[Scope]
+) -> list[Held] | None:
+    """What this end blocks; None when it is no failure. The submission's own scope stands for those
+    that come ``after`` it."""
+    own = Held(scopes.submission_key(work, submission["number"]), SHARED, False)
+    if state in _UNDECIDED:
+        return [*rows, own] if message["blocks"] else [own]
+    if state is State.REJECTED and message["blocks"]:
+        return [*rows, own]
+    if state is State.PARTIAL and message["blocks"] and refused:
+        return scopes.held_scopes(work, submission["system"], refused)
+    if state is State.EXPIRED and message["expiry_blocks"]:
+        return [*rows, own]
+    return None
+
+
+# -- not sent, and will not be -----------------------------------------------------------------------
+def _cancel_later(work: Work, message: Row, now: datetime) -> list[Held]:
+    """Cancel what follows in the submission; returns the scopes that were to be served by it."""
+    rows: list[Held] = []
+    later = work.all("later_siblings", message["submission"], message["position"], message["number"])
+    for sibling in later:
+        held = cancel(work, sibling, to_micros(now))
+        rows += held if sibling["blocks"] else []
+    return rows
+
+
+def withdraw_unsent(work: Work, submission: int, now: int) -> int:
+    """Cancel all of a submission that has not been sent; returns how many messages that were."""
+    unsent = work.all("later_siblings", submission, -1, -1)
+    for message in unsent:
+        cancel(work, message, now)
+    return len(unsent)
+
+
+def cancel(work: Work, message: Row, now: int) -> list[Held]:
+    check_move(message["number"], State(message["state"]), State.CANCELLED)
+    rows = _leave(work, message)
+    if message["state"] == State.PARKED:
+        blocking.lift_of(work, message["number"])
+    work.run("end_message", State.CANCELLED, "", "", None, now, message["number"])
+    work.moved(message, State.CANCELLED)
+    return rows

@@ -1,0 +1,187 @@
+"""The outbox on SQLite: opening and closing, writing, and the reading side."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from agent.clock import Clock, SystemClock
+from agent.errors import AgentError, StoreDamaged
+from agent.events import JsonObject
+from agent.outbox import connection as opening
+from agent.outbox import migrating
+from agent.outbox.model import IN_CHAIN, DueReply, LaneKey, MessageView
+from agent.outbox.reading import Reader
+from agent.outbox.recovery import recover
+from agent.outbox.sealed import Border, Sealer
+from agent.outbox.transaction import SqliteTransaction
+from agent.outbox.work import Work, seconds
+from agent.outbox.writer import Writer
+
+ANSWER_WITHIN_S = 20.0
+
+
+class SqliteOutbox:
+    """See :class:`agent.outbox.base.Outbox`. Opening it puts in order what a crash left.
+
+    ``answer_within_s``: when an interim result is due. Raises StoreLocked when another process owns the
+    database, StoreDamaged when it is broken (it was moved aside), foreign or newer than this
+    program (it was left alone), KeyMissing when ``sealer`` is not its key.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sealer: Sealer,
+        *,
+        clock: Clock | None = None,
+        answer_within_s: float = ANSWER_WITHIN_S,
+    ) -> None:
+        clock = clock or SystemClock()
+        border = Border(sealer)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._ownership = opening.take_ownership(path)
+        try:
+            connection = _open(path, border, clock, check=not self._ownership.closed_well)
+            self._open_sides(path, connection, border, clock, answer_within_s)
+        except BaseException:
+            self._ownership.release(well=False)
+            raise
+
+    def _open_sides(
+        self, path: Path, connection: sqlite3.Connection, border: Border, clock: Clock, within_s: float
+    ) -> None:
+        try:
+            with opening.translated():
+                self._work = Work(connection, border, clock, seconds(within_s))
+                self._writer = Writer(connection)
+                self._tally = Counter(
+                    {(row["lane"], row["state"]): row["count"] for row in self._work.all("tally")}
+                )
+                self._lanes = {number: key for key, number in self._work.lanes.items()}
+                self._tally_lock = threading.Lock()
+                with self._commit(urgent=True):
+                    self.recovered = recover(self._work)
+                self._reader = Reader(opening.connect_reader(path), border)
+        except BaseException:
+            connection.close()
+            raise
+
+    # -- writing ------------------------------------------------------------------------------------
+    @contextmanager
+    def write(self, *, urgent: bool = False) -> Iterator[SqliteTransaction]:
+        with self._commit(urgent=urgent):
+            yield SqliteTransaction(self._work)
+
+    @contextmanager
+    def _commit(self, *, urgent: bool) -> Iterator[None]:
+        with self._writer.transaction(urgent=urgent, committed=self._note):
+            self._work.reset()
+            try:
+                yield
+            except BaseException:
+                self._work.lanes = {key: number for number, key in self._lanes.items()}
+                raise
+
+    def _note(self) -> None:
+        """Remember what the commit changed."""
+        with self._tally_lock:
+            self._tally.update(self._work.changes)
+            if len(self._lanes) != len(self._work.lanes):
+                self._lanes = {number: key for key, number in self._work.lanes.items()}
+
+    # -- reading ------------------------------------------------------------------------------------
+    def lanes(self) -> tuple[LaneKey, ...]:
+        with self._tally_lock:
+            busy = {lane for (lane, state), count in self._tally.items() if count and state in IN_CHAIN}
+            return tuple(self._lanes[lane] for lane in sorted(busy))
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """Messages by lane and state, all systems' lanes of a name together."""
+        counts: Counter[tuple[str, str]] = Counter()
+        with self._tally_lock:
+            for (lane, state), count in self._tally.items():
+                counts[self._lanes[lane].lane, str(state)] += count
+        return {key: count for key, count in counts.items() if count}
+
+    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
+        return self._reader.due_replies(now, limit)
+
+    def next_reply_at(self) -> datetime | None:
+        return self._reader.next_reply_at()
+
+    def reserved(self) -> dict[tuple[str, str], int]:
+        return self._reader.reserved()
+
+    def messages(self, *, state: str = "", system: str = "", limit: int = 100) -> list[MessageView]:
+        return self._reader.messages(state, system, limit)
+
+    def message(self, number: int) -> MessageView | None:
+        return self._reader.message(number)
+
+    def history(self, message: int) -> list[JsonObject]:
+        return self._reader.history(message)
+
+    def result(self, submission: int) -> JsonObject | None:
+        return self._reader.result(submission)
+
+    def body(self, submission: int) -> JsonObject | None:
+        return self._reader.body(submission)
+
+    def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
+        return self._reader.messages_by_wire_id(wire_id)
+
+    def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
+        return self._reader.lapsed(now, limit)
+
+    def close(self) -> None:
+        """Closing writes the log back into the database and gives up ownership."""
+        self._reader.close()
+        self._writer.close()
+        self._ownership.release(well=True)
+
+
+def _open(path: Path, border: Border, clock: Clock, *, check: bool) -> sqlite3.Connection:
+    """A database that is ours, whole and of this schema."""
+    try:
+        connection = opening.connect_writer(path)
+        try:
+            if check:
+                _demand_whole(connection)
+            migrating.prepare(connection)
+            migrating.demand_key(connection, border)
+        except BaseException:
+            connection.close()
+            raise
+    except sqlite3.Error as error:
+        raise _opening_failed(path, clock, opening.translate(error)) from error
+    except _Broken as error:
+        raise _opening_failed(path, clock, StoreDamaged("", details={"check": str(error)})) from error
+    return connection
+
+
+class _Broken(Exception):
+    """SQLite's own check found damage."""
+
+
+def _demand_whole(connection: sqlite3.Connection) -> None:
+    """After an end that was not a close: let SQLite look at every page."""
+    found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise _Broken(found)
+
+
+def _opening_failed(path: Path, clock: Clock, error: AgentError) -> AgentError:
+    if not isinstance(error, StoreDamaged):
+        return error
+    kept = opening.move_aside(path, clock.now())
+    return StoreDamaged(
+        f"出站队列的数据库已损坏，原文件已保存为 {kept.name}",
+        hint="请保留该文件并联系技术支持；未完成的业务需从备份恢复或向平台核对后再继续",
+        details={"kept": kept.name, **error.details},
+    )

@@ -1,0 +1,144 @@
+"""Storing messages: rows of the outbox, their drafts, and their rows in the chain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from agent.events import Draft, Scope
+from agent.outbox import blocking, scopes
+from agent.outbox.drafts import draft_value
+from agent.outbox.model import LaneKey, State
+from agent.outbox.scopes import EXCLUSIVE, SHARED, WAITER, Held, Place
+from agent.outbox.work import POSITIONS, Row, Work
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The submission that a message is stored for.
+
+    ``linked``: its messages hold the submission's own scope, because another one waits for its end
+    or because some of them need values that others of it give. ``extra`` are scopes of a submission
+    that it replaces, ``after`` the submissions whose end it waits for.
+    """
+
+    number: int
+    system: str
+    valid_until: int | None
+    staged: bool = False
+    now: bool = False
+    linked: bool = False
+    extra: tuple[Held, ...] = ()
+    after: tuple[int, ...] = ()
+    blocked_by: frozenset[int] = field(default=frozenset())
+    """Failures that it waits for whatever its scopes are."""
+
+
+def store_drafts(
+    work: Work, owner: Owner, drafts: Sequence[Draft], position: int, *, last: bool, index: int = 0
+) -> None:
+    """Store a submission's messages at consecutive positions, within the submission's own range."""
+    end = position | (POSITIONS - 1)
+    for offset, draft in enumerate(drafts, start=index):
+        store(work, owner, draft, min(position + offset, end), last=last)
+
+
+def store(
+    work: Work, owner: Owner, draft: Draft, position: int, *, last: bool, parent: int | None = None
+) -> int:
+    """Store one message; returns its number. ``last``: nobody in the chain stands behind it."""
+    number = work.next_number("message")
+    place = Place(position, number)
+    rows = _rows(work, owner, draft)
+    failures = owner.blocked_by | blocking.failures_over(
+        work, owner.number, rows, place, blockable=draft.blockable
+    )
+    state = State.BLOCKED if failures else State.STAGING if owner.staged else State.READY
+    lane = lane_number(work, LaneKey(owner.system, draft.lane, draft.parallel))
+    _insert(work, owner, draft, place, lane, state, parent)
+    if failures:
+        blocking.keep_aside(work, number, position, rows)
+        work.run_many("add_block", [(number, failure) for failure in sorted(failures)])
+        work.touched.add(owner.number)
+    else:
+        unclear = scopes.enter(work, rows, place, last=last)
+        if unclear:
+            work.run("message_unclear", unclear, number)
+    work.changes[lane, state] += 1
+    return number
+
+
+def _insert(
+    work: Work, owner: Owner, draft: Draft, place: Place, lane: int, state: State, parent: int | None
+) -> None:
+    row_from, row_to = draft.rows or (None, None)
+    work.run(
+        "add_message",
+        place.message,
+        owner.number,
+        parent,
+        place.position,
+        lane,
+        draft.transaction,
+        state,
+        0,
+        draft.interactive,
+        not draft.parallel,
+        draft.harmless,
+        draft.blocks,
+        draft.blockable,
+        draft.expiry_blocks,
+        draft.stop_on_refusal,
+        row_from,
+        row_to,
+        owner.valid_until,
+        None,
+    )
+    sealed = work.border.seal("draft|content", place.message, draft_value(draft))
+    work.run("add_draft", place.message, sealed)
+
+
+def _rows(work: Work, owner: Owner, draft: Draft) -> list[Held]:
+    rows = [] if owner.now else scopes.held_scopes(work, owner.system, draft.scopes)
+    rows += owner.extra
+    if owner.linked:
+        hold = EXCLUSIVE if draft.needs else SHARED
+        rows.append(Held(scopes.submission_key(work, owner.number), hold, False))
+    rows += [Held(scopes.submission_key(work, other), WAITER, False) for other in owner.after]
+    return scopes.merged(rows)
+
+
+def lane_number(work: Work, key: LaneKey) -> int:
+    known = work.lanes.get(key)
+    if known is None:
+        known = work.next_number("lane")
+        work.run("add_lane", known, key.system, key.lane, key.parallel)
+        work.lanes[key] = known
+    return known
+
+
+def await_end(work: Work, submission: Row) -> None:
+    """Let a submission's messages hold its own scope, so that others can wait for its end."""
+    if submission["awaited"]:
+        return
+    work.run("set_awaited", submission["number"])
+    own = Held(scopes.submission_key(work, submission["number"]), SHARED, False)
+    for message in work.all("messages_of", submission["number"]):
+        if message["state"] in _IN_CHAIN:
+            place = Place(message["position"], message["number"])
+            scopes.enter(work, [own], place, last=False)
+        elif message["state"] in _ASIDE:
+            blocking.keep_aside(work, message["number"], message["position"], [own])
+
+
+_IN_CHAIN = frozenset({State.STAGING, State.READY, State.IN_FLIGHT, State.INQUIRING})
+_ASIDE = frozenset({State.UNKNOWN, State.PARKED, State.BLOCKED})
+
+
+def failing_scopes(
+    work: Work, submission: int, system: str, drafts: Iterable[Draft], known: Iterable[Scope]
+) -> list[Held]:
+    """What an invalid submission blocks: its drafts' scopes, or what could be read of it, and itself."""
+    named = [scope for draft in drafts if draft.blocks for scope in draft.scopes]
+    rows = scopes.held_scopes(work, system, [*named, *known])
+    return [*rows, Held(scopes.submission_key(work, submission), SHARED, False)]

@@ -1,0 +1,54 @@
+"""What a submission makes of its messages: state, revision, and when its results are due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent.outbox import blocking, scopes
+from agent.outbox.model import FINAL
+from agent.outbox.states import progress, submission_state
+from agent.outbox.work import SECOND_GAP, Work
+
+
+def finish_step(work: Work) -> None:
+    """Work off what a step left: let go whoever is clear, then restate what was touched."""
+    scopes.settle_dirty(work)
+    while work.touched:
+        restate(work, work.touched.pop())
+
+
+def restate(work: Work, number: int) -> None:
+    """Compute a submission's state anew; a change is a new revision, due at its addresses."""
+    old = work.need("submission", number)
+    counts = {row["state"]: row["count"] for row in work.all("message_states", number)}
+    if old["staged"] or old["state"] in FINAL:
+        return
+    state = submission_state(counts)
+    done, waiting = progress(counts)
+    total = sum(counts.values())
+    if (state, total, done, waiting) == (old["state"], old["messages"], old["done"], old["waiting"]):
+        return
+    now = work.now()
+    work.run("change_submission", state, total, done, waiting, now if state in FINAL else None, number)
+    if state in FINAL:
+        work.run("reply_final", number)
+    elif total > 0:
+        work.run("reply_interim", now, number)
+
+
+def mark_replied(work: Work, replies: Iterable[tuple[int, int]]) -> None:
+    """Results are on disk: what they tell is told, what changed meanwhile is due again."""
+    now = work.now()
+    for number, revision in replies:
+        row = work.need("reply", number)
+        written = max(revision, row["written_revision"])
+        current = written >= row["revision"]
+        final = row["finished_at"] is not None
+        due = None if current else 0 if final else now + SECOND_GAP
+        work.run("mark_reply", written, now, due, number)
+        _tell(work, row["submission"], written, told_all=final and current)
+
+
+def _tell(work: Work, submission: int, revision: int, *, told_all: bool) -> None:
+    for (failure,) in work.all("tell_failures", submission, told_all, revision):
+        blocking.clean(work, failure)

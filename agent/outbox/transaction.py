@@ -1,0 +1,104 @@
+"""One commit of the SQLite outbox: the contract's methods, each handed to the module of its concern."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from agent.errors import Fault
+from agent.events import Draft, JsonObject, Outcome
+from agent.outbox import claiming, deciding, intake, settling, submissions
+from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, Settled
+from agent.outbox.work import Work
+
+
+class SqliteTransaction:
+    """See :class:`agent.outbox.base.Transaction`. Lives as long as its ``write()`` block."""
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    # -- intake ---------------------------------------------------------------------------------
+    def accept(self, new: NewSubmission) -> Accepted:
+        return intake.accept(self._work, new)
+
+    def stage(self, new: NewSubmission) -> Accepted:
+        return intake.stage(self._work, new)
+
+    def extend(self, submission: int, drafts: Sequence[Draft]) -> None:
+        intake.extend(self._work, submission, drafts)
+
+    def publish(self, submission: int) -> Accepted:
+        return intake.publish(self._work, submission)
+
+    def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
+        intake.abandon(self._work, submission, faults)
+
+    # -- dispatch -------------------------------------------------------------------------------
+    def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:
+        return claiming.head(self._work, lane, strict=strict, skip=skip)
+
+    def begin(self, message: int, ids: Mapping[str, str], now: datetime) -> Attempt:
+        return claiming.begin(self._work, message, ids, now)
+
+    def withdraw(self, message: int, attempt: int) -> None:
+        claiming.withdraw(self._work, message, attempt)
+
+    def retry(self, message: int, attempt: int, code: str, text: str) -> None:
+        claiming.retry(self._work, message, attempt, code, text)
+
+    def doubt(self, message: int, attempt: int, why: str, now: datetime) -> None:
+        claiming.doubt(self._work, message, attempt, why, now)
+
+    def note_negative(self, message: int, now: datetime) -> int:
+        return claiming.note_negative(self._work, message, now)
+
+    def clear_doubt(self, message: int) -> None:
+        claiming.clear_doubt(self._work, message)
+
+    def settle(self, message: int, outcome: Outcome, now: datetime, *, attempt: int = 0) -> Settled:
+        return settling.settle(self._work, message, outcome, now, attempt)
+
+    def leave_unknown(self, message: int, why: str, now: datetime) -> Settled:
+        return deciding.leave_unknown(self._work, message, why, now)
+
+    def park(self, message: int, why: str, now: datetime) -> Settled:
+        return deciding.park(self._work, message, why, now)
+
+    def expire(self, message: int, now: datetime) -> Settled:
+        return deciding.expire(self._work, message, now)
+
+    # -- replies --------------------------------------------------------------------------------
+    def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
+        submissions.mark_replied(self._work, replies)
+
+    # -- people and control files -----------------------------------------------------------------
+    def find(self, system: str, his_id: str, transaction: str = "") -> tuple[int, ...]:
+        return deciding.find(self._work, system, his_id, transaction)
+
+    def cancel(self, submission: int, who: str, why: str, now: datetime) -> bool:
+        return deciding.cancel(self._work, submission, who, why, now)
+
+    def resolve(
+        self, message: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+    ) -> Settled:
+        return deciding.resolve(self._work, message, verdict, data, who, why, now)
+
+    def skip(self, message: int, who: str, why: str, now: datetime) -> int:
+        return deciding.skip(self._work, message, who, why, now)
+
+    def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
+        return deciding.skip_submission(self._work, submission, who, why, now)
+
+    # -- numbers --------------------------------------------------------------------------------
+    def reserve(self, series: str, day: str, upto: int) -> int:
+        row = self._work.one("series_bound", series, day)
+        former = 0 if row is None else int(row["bound"])
+        if upto > former:
+            self._work.run("set_series", series, day, upto)
+        return former
+
+    def forget_series(self, before_day: str) -> None:
+        self._work.run("forget_series", before_day)

@@ -1,0 +1,111 @@
+"""What every step of a transaction works with: the connection, the sealing border, and row numbers."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from agent.clock import Clock
+from agent.errors import StoreError
+from agent.outbox.model import LaneKey, State
+from agent.outbox.moments import SECOND, to_micros
+from agent.outbox.sealed import Border
+from agent.outbox.statements import STATEMENTS
+
+Row = sqlite3.Row
+
+POSITIONS = 1 << 20
+"""Positions of one submission: message i stands at ``number * POSITIONS + i``. Submissions are
+numbered in commit order by the one writer (a stage when it begins), so positions are too."""
+
+
+@dataclass(slots=True)
+class Work:
+    """The writer's workplace; used by one transaction at a time.
+
+    ``touched`` collects submissions whose result may read differently; ``dirty`` scope keys of
+    which somebody may be let go; both are worked off at the end of each step.
+    """
+
+    connection: sqlite3.Connection
+    border: Border
+    clock: Clock
+    answer_within: int
+    """Microseconds after which an interim result is due."""
+    numbers: dict[str, int] = field(init=False)
+    lanes: dict[LaneKey, int] = field(default_factory=dict, init=False)
+    touched: set[int] = field(default_factory=set, init=False)
+    dirty: set[bytes] = field(default_factory=set, init=False)
+    changes: Counter[tuple[int, str]] = field(default_factory=Counter, init=False)
+    """How this transaction changes the number of messages by (lane, state)."""
+
+    def __post_init__(self) -> None:
+        self.numbers = dict(self.need("highest_numbers"))
+        self.load_lanes()
+
+    def one(self, statement: str, *values: object) -> Any:
+        """The first row, or None."""
+        return self.connection.execute(STATEMENTS[statement], values).fetchone()
+
+    def all(self, statement: str, *values: object) -> list[Any]:
+        return self.connection.execute(STATEMENTS[statement], values).fetchall()
+
+    def named(self, statement: str, **values: object) -> list[Any]:
+        return self.connection.execute(STATEMENTS[statement], values).fetchall()
+
+    def run(self, statement: str, *values: object) -> int:
+        """Execute; returns how many rows changed."""
+        return self.connection.execute(STATEMENTS[statement], values).rowcount
+
+    def run_many(self, statement: str, rows: list[tuple[object, ...]]) -> None:
+        self.connection.executemany(STATEMENTS[statement], rows)
+
+    def need(self, statement: str, *values: object) -> Row:
+        """The one row there must be. Raises StoreError when there is none."""
+        row: Row | None = self.one(statement, *values)
+        if row is None:
+            raise StoreError(
+                "出站队列中没有这条记录",
+                hint="请核对编号",
+                details={"statement": statement, "values": values},
+            )
+        return row
+
+    def next_number(self, table: str) -> int:
+        self.numbers[table] += 1
+        return self.numbers[table]
+
+    def now(self) -> int:
+        return to_micros(self.clock.now())
+
+    def counted(self, message: Row, new: State) -> None:
+        """Note a change of state that its submission's result does not show."""
+        self.changes[message["lane"], message["state"]] -= 1
+        self.changes[message["lane"], new] += 1
+
+    def moved(self, message: Row, new: State) -> None:
+        """Note that a message changes its state."""
+        self.counted(message, new)
+        self.touched.add(message["submission"])
+
+    def load_lanes(self) -> None:
+        self.lanes = {
+            LaneKey(row["system"], row["name"], bool(row["parallel"])): row["number"]
+            for row in self.all("lanes")
+        }
+
+    def reset(self) -> None:
+        """Forget what the last transaction noted."""
+        self.touched.clear()
+        self.dirty.clear()
+        self.changes = Counter()
+
+
+SECOND_GAP = SECOND
+"""Between two interim results at one address."""
+
+
+def seconds(value: float) -> int:
+    return round(value * SECOND)
