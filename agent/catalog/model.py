@@ -186,9 +186,11 @@ class TransactionSpec:
     ``section`` is where the document describes it. ``list`` is the row list of the request that may
     be split into messages of ``max_rows``; ``answer_list`` the row list of the answer. ``row_key``
     finds a row again in the answer. ``guarded``: a repetition cannot take effect twice.
-    ``already_there`` and ``not_processed`` are the system's codes for "done before" and "not done
-    at all". ``inquiry`` settles an unknown outcome and holds the lane for at most
-    ``inquiry_hold_s``. ``rules`` names checks across fields that the plugin implements.
+    ``repeatable``: nothing settles an unknown outcome, and sending it again does no harm; it then
+    carries a new number in the field ``renew``, if one is named. ``already_there`` and
+    ``not_processed`` are the system's codes for "done before" and "not done at all". ``inquiry``
+    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``rules`` names
+    checks across fields that the plugin implements.
     """
 
     code: str
@@ -211,6 +213,8 @@ class TransactionSpec:
     inquiry: str = ""
     inquiry_hold_s: int = 0
     guarded: bool = False
+    repeatable: bool = False
+    renew: str = ""
     already_there: tuple[str, ...] = ()
     not_processed: tuple[str, ...] = ()
     deadlines: tuple[Deadline, ...] = ()

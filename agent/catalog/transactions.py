@@ -48,6 +48,8 @@ def read_transaction(
         inquiry=table.text("inquiry", ""),
         inquiry_hold_s=table.whole("inquiry_hold_s") or 0,
         guarded=table.flag("guarded", default=False),
+        repeatable=table.flag("repeatable", default=False),
+        renew=table.text("renew", ""),
         already_there=table.texts("already_there"),
         not_processed=table.texts("not_processed"),
         deadlines=tuple(_deadline(item) for item in table.tables("deadline")),
@@ -105,6 +107,7 @@ def _check(table: Table, spec: TransactionSpec) -> None:
         _demand(table, "row_key", spec.row_key, _row_codes(spec.request, spec.list))
     if spec.answer_list:
         _demand(table, "row_key", spec.row_key, _row_codes(spec.response, spec.answer_list))
+    _check_repetition(table, spec)
     for rule in spec.scopes:
         known = _row_codes(spec.request, spec.list) if rule.at == "row" else _codes(spec.request)
         _demand(table, "scope", rule.fields, known)
@@ -114,6 +117,14 @@ def _check(table: Table, spec: TransactionSpec) -> None:
         asked = _row_codes(spec.request, spec.list) | _codes(spec.request)
         _demand(table, "identifiers", [identifier.value], answer)
         _demand(table, "identifiers", identifier.by, answer | asked)
+
+
+def _check_repetition(table: Table, spec: TransactionSpec) -> None:
+    if spec.repeatable and spec.inquiry:
+        raise table.fail("repeatable 与 inquiry 只能有其一")
+    if spec.renew and not spec.repeatable:
+        raise table.fail("有 renew 的交易应为 repeatable")
+    _demand(table, "renew", [spec.renew], _codes(spec.request))
 
 
 def _demand(table: Table, key: str, wanted: Iterable[str], known: set[str]) -> None:

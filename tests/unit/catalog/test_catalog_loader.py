@@ -36,6 +36,16 @@ def test_a_transaction_is_read_as_written(tmp_path: Path) -> None:
     assert spec.response == ()
 
 
+def test_a_repeatable_transaction_says_which_number_a_repetition_renews(tmp_path: Path) -> None:
+    spec = first(tmp_path, t1=BEHAVIOUR + 'repeatable = true\nrenew = "name"\n' + FIELDS)
+    assert (spec.repeatable, spec.renew) == (True, "name")
+
+
+def test_a_transaction_is_not_repeatable_unless_it_says_so(tmp_path: Path) -> None:
+    spec = first(tmp_path)
+    assert (spec.repeatable, spec.renew) == (False, "")
+
+
 def test_opening_a_catalog_reads_only_the_index(tmp_path: Path) -> None:
     (tmp_path / "index.toml").write_text(INDEX, encoding="utf-8")
     catalog = open_catalog(tmp_path)
@@ -121,6 +131,10 @@ def test_wrong_side_files_are_refused_with_their_place(tmp_path: Path, part: str
         (BEHAVIOUR.replace('"T1"', '"T2"') + FIELDS, "T2"),
         (BEHAVIOUR + 'on_refusal = "go"\n' + FIELDS, "on_refusal"),
         (BEHAVIOUR + "rules = [1]\n" + FIELDS, "rules"),
+        (BEHAVIOUR + "repeatable = 1\n" + FIELDS, "repeatable"),
+        (BEHAVIOUR + 'repeatable = true\ninquiry = "T2"\n' + FIELDS, "inquiry"),
+        (BEHAVIOUR + 'renew = "name"\n' + FIELDS, "repeatable"),
+        (BEHAVIOUR + 'repeatable = true\nrenew = "nr"\n' + FIELDS, "nr"),
         (BEHAVIOUR + 'list = "rows"\n' + FIELDS, "rows"),
         (BEHAVIOUR + 'list = "rows"\nrow_key = ["nr"]\n' + ROWS, "nr"),
         (BEHAVIOUR + 'scope = [{kind="visit", fields=["nr"]}]\n' + FIELDS, "nr"),
