@@ -28,6 +28,10 @@ class Platform:
     def count(self) -> int:
         return int(self._ask("count"))
 
+    def first_arrival(self) -> int:
+        """When the first byte of the first message arrived (ns)."""
+        return int(self._ask("first"))
+
     def arrivals(self, expected: int) -> list[int]:
         """When each message's first byte arrived (ns); fails unless each came once, in order."""
         report = self._ask("report")

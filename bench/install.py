@@ -1,0 +1,105 @@
+"""A workstation of the bench: data root, configuration, keys, and a stranger's plugin installed."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import sys
+from base64 import b64encode
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agent import jsontext
+from agent.keys import DATA_KEY
+from bench import plain, workload
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+MINISTRY = "ministry"
+TRANSACTIONS = {plain.SYSTEM: "NOTE", MINISTRY: "GYU101"}
+
+
+@dataclass(frozen=True)
+class Workstation:
+    """One agent for one system; ``root`` holds everything of it."""
+
+    root: Path
+    system: str
+    keys: dict[str, str]
+
+    @property
+    def config(self) -> Path:
+        return self.root / "his-agent.toml"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "data" / "inbox" / self.system
+
+    @property
+    def results(self) -> Path:
+        return self.root / "data" / "results" / self.system
+
+    @property
+    def database(self) -> Path:
+        return self.root / "data" / "outbox.db"
+
+    def command(self) -> list[str]:
+        program = Path(sys.executable).with_name("his-agent")
+        return [str(program), "run", "--config", str(self.config), "--keys-from-stdin"]
+
+    def environment(self) -> dict[str, str]:
+        """The bench's packages and the stranger's distribution; a keyring that forgets."""
+        paths = [str(self.root / "site"), str(REPOSITORY)]
+        return {
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(paths),
+            "PYTHON_KEYRING_BACKEND": "agent.keys_memory.MemoryKeyring",
+        }
+
+    def handed_keys(self) -> str:
+        return json.dumps(self.keys) + "\n"
+
+    def write_inputs(self, numbers: range) -> list[tuple[Path, Path]]:
+        """Submissions written aside in the inbox: pairs of where they lie and what to rename them to."""
+        self.inbox.mkdir(parents=True, exist_ok=True)
+        pairs = []
+        for number in numbers:
+            name = f"{TRANSACTIONS[self.system]}-{number:06d}.json"
+            aside = self.inbox / f"{name}.part"
+            aside.write_text(jsontext.write(self._submission(number)), encoding="utf-8")
+            pairs.append((aside, self.inbox / name))
+        return pairs
+
+    def _submission(self, number: int) -> dict[str, Any]:
+        data = workload.note(number) if self.system == plain.SYSTEM else workload.admission(number)
+        return {"transaction": TRANSACTIONS[self.system], "id": f"BENCH-{number:06d}", "data": data}
+
+    def states(self) -> list[str]:
+        """The states of all results so far."""
+        return [json.loads(path.read_bytes())["state"] for path in self.results.glob("*.result.json")]
+
+
+def install(
+    root: Path, system: str, url: str, keys: workload.Keys, data_key: bytes | None = None
+) -> Workstation:
+    """``data_key``: of a database that is there already; by default a new one is made."""
+    handed = {DATA_KEY: b64encode(data_key or secrets.token_bytes(32)).decode()}
+    lines = [f"[systems.{system}]", f'url = "{url}"']
+    if system == MINISTRY:
+        lines += [f'access_key = "{workload.ACCESS_KEY}"', f'province = "{workload.PROVINCE}"']
+        handed["ministry/own-private"] = keys.own
+        handed["ministry/peer-public"] = keys.platform_public.to_pem()
+    _install_plugin(root / "site")
+    station = Workstation(root, system, handed)
+    text = ["[agent]", "data = 'data'", "", "[log]", 'console = "never"', "", *lines, ""]
+    station.config.write_text("\n".join(text), encoding="utf-8")
+    return station
+
+
+def _install_plugin(site: Path) -> None:
+    """What ``pip install`` leaves of a distribution: its metadata with an entry point."""
+    metadata = site / "his_agent_bench_plain-1.dist-info"
+    metadata.mkdir(parents=True, exist_ok=True)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: his-agent-bench-plain\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[his_agent.plugins]\nplain = bench.plain\n")
