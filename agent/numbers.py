@@ -15,7 +15,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ BLOCK = 200
 """Numbers reserved at a time; of a small series a hundredth of the node's share."""
 
 KEPT_DAYS = 400
-"""Days for which counters are remembered; drawing for earlier ones is refused."""
+"""How many days that were drawn for are remembered; drawing for earlier ones is refused."""
 
 _FLOOR = "floor"
 """Names the row that says before which day (its ordinal) counters were forgotten."""
@@ -122,7 +122,7 @@ class Numbers:
         new_day = key not in self._marks
         self._marks[key] = max(after, self._marks.get(key, 0))
         if new_day and key[1]:
-            self._forget_old(key[1], tx)
+            self._forget_old(tx)
         try:
             replace_durably(self.high_water, _marks_text(self._marks), mode=0o600)
         except OSError as error:
@@ -143,22 +143,23 @@ class Numbers:
                 details={"floor": date.fromordinal(floor).isoformat()},
             )
 
-    def _forget_old(self, today: str, tx: Transaction) -> None:
-        """With a new day, days long past are forgotten behind a floor that never sinks."""
-        floor = _day(today) - timedelta(days=KEPT_DAYS)
-        old = [key for key in self._marks if key[1] and _day(key[1]) < floor]
-        if not old:
+    def _forget_old(self, tx: Transaction) -> None:
+        """Forget days behind the latest ones drawn for, and remember where that ends. Days are counted
+        as they were used: one wrong date far ahead makes one day be forgotten, not all."""
+        days = sorted({day for _, day in self._marks if day})
+        if len(days) <= KEPT_DAYS:
             return
-        self._marks[_FLOOR, ""] = max(floor.toordinal(), self._marks.get((_FLOOR, ""), 0))
+        oldest_kept = days[-KEPT_DAYS]
+        self._marks[_FLOOR, ""] = max(_ordinal(oldest_kept), self._marks.get((_FLOOR, ""), 0))
         tx.reserve(_FLOOR, "", self._marks[_FLOOR, ""])
-        tx.forget_series(f"{floor:%Y%m%d}")
-        for key in old:
+        tx.forget_series(oldest_kept)
+        for key in [key for key in self._marks if key[1] and key[1] < oldest_kept]:
             del self._marks[key]
             self._counters.pop(key, None)
 
 
-def _day(text: str) -> date:
-    return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+def _ordinal(day: str) -> int:
+    return date(int(day[:4]), int(day[4:6]), int(day[6:8])).toordinal()
 
 
 # -- the high-water file -----------------------------------------------------------------------------

@@ -115,13 +115,11 @@ def open_ids(work: Work, message: int, attempt: int, sealed: bytes) -> dict[str,
 
 # -- attempts ----------------------------------------------------------------------------------------
 def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime) -> Attempt:
-    message = work.need("message", number)
-    check_move(number, State(message["state"]), State.IN_FLIGHT)
-    if message["unclear"]:
-        raise StoreError(f"消息 {number} 还没有轮到", hint="请将日志交给开发商", details={"message": number})
-    attempt = message["tries"] + 1
+    row = work.one("begin", number)
+    if row is None:
+        raise _not_its_turn(work, number)
+    lane, attempt = row
     wire_id = ids.get("wire_id", "")
-    work.run("begin", number)
     work.run(
         "add_attempt",
         number,
@@ -130,8 +128,14 @@ def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime) -> Att
         work.border.key("wire_id", (wire_id,)) if wire_id else None,
         work.border.seal("attempt|ids", f"{number}.{attempt}", dict(ids)),
     )
-    work.counted(message, State.IN_FLIGHT)
+    work.counted(lane, State.READY, State.IN_FLIGHT)
     return Attempt(attempt, AttemptState.STARTED, dict(ids), now)
+
+
+def _not_its_turn(work: Work, number: int) -> StoreError:
+    message = work.need("message", number)
+    check_move(number, State(message["state"]), State.IN_FLIGHT)
+    return StoreError(f"消息 {number} 还没有轮到", hint="请将日志交给开发商", details={"message": number})
 
 
 def withdraw(work: Work, number: int, attempt: int) -> None:

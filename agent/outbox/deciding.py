@@ -97,11 +97,10 @@ def _resend(work: Work, message: Row) -> Settled:
     work.run("undoubt", number)
     blocking.lift_of(work, number)
     finish_step(work)
-    submission = work.need("submission", message["submission"])
     return Settled(
         message=number,
         submission=message["submission"],
-        system=submission["system"],
+        system=work.systems[message["lane"]],
         transaction=message["transaction_code"],
         state=State.READY,
         code="",

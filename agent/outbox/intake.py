@@ -242,8 +242,7 @@ def publish(work: Work, submission: int) -> Accepted:
         abandon(work, submission, [claim if isinstance(claim, Fault) else _EMPTY])
         return Accepted(Receipt.REFUSED, submission)
     for lane, count in work.all("staging_lanes", submission):
-        work.changes[lane, State.STAGING] -= count
-        work.changes[lane, State.READY] += count
+        work.counted(lane, State.STAGING, State.READY, count)
     work.run("publish", submission)
     work.run("unstage", submission)
     if claim is not None:

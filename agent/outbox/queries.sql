@@ -196,7 +196,9 @@ UPDATE message SET state = ? WHERE number = ?;
 UPDATE message SET state = ?, unclear = ? WHERE number = ?;
 
 -- name: begin
-UPDATE message SET state = 'in_flight', tries = tries + 1 WHERE number = ?;
+-- No row when it is not its turn.
+UPDATE message SET state = 'in_flight', tries = tries + 1
+WHERE number = ? AND state = 'ready' AND unclear = 0 RETURNING lane, tries;
 
 -- name: withdrawn
 UPDATE message SET state = 'ready', withdrawn = withdrawn + 1 WHERE number = ?;
@@ -231,8 +233,8 @@ WHERE submission = ? AND state IN ('staging', 'ready', 'blocked', 'parked')
     AND (position, number) > (?, ?) ORDER BY position, number;
 
 -- name: in_flight
-SELECT number, submission, position, lane, state, harmless, tries FROM message
-WHERE state = 'in_flight' ORDER BY number;
+SELECT number, submission, position, lane, state, harmless, tries FROM message INDEXED BY message_flying
+WHERE state IN ('in_flight', 'inquiring') AND state = 'in_flight' ORDER BY number;
 
 -- name: remove_draft
 DELETE FROM draft WHERE message = ?;
@@ -289,7 +291,7 @@ SELECT EXISTS (SELECT 1 FROM chain WHERE scope_key = :key AND hold = 3
 
 -- name: chain_flight_conflict
 -- Whether a later message that is already on the wire keeps this row waiting.
-SELECT EXISTS (SELECT 1 FROM message m CROSS JOIN chain c ON c.message = m.number
+SELECT EXISTS (SELECT 1 FROM message m INDEXED BY message_flying CROSS JOIN chain c ON c.message = m.number
     WHERE m.state IN ('in_flight', 'inquiring') AND c.scope_key = :key AND c.hold >= 2 AND :hold >= 2
         AND (c.hold = 3 OR :hold = 3) AND (c.position, c.message) > (:position, :message));
 

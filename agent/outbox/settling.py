@@ -38,7 +38,7 @@ def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: in
     if message["state"] in _FLYING and answered:
         work.run("end_attempt", AttemptState.ANSWERED, to_micros(now), outcome.code, None, number, answered)
     store_answer(work, number, outcome)
-    _give_values(work, message["submission"], outcome)
+    _give_values(work, message, outcome)
     if outcome.follow_ups:
         _follow_up(work, message, outcome.follow_ups)
     return end(
@@ -62,10 +62,8 @@ def store_answer(work: Work, number: int, outcome: Outcome) -> None:
     work.run("add_answer", number, work.border.seal("answer|content", number, value))
 
 
-def _give_values(work: Work, submission: int, outcome: Outcome) -> None:
-    if not outcome.slots and not outcome.identifiers:
-        return
-    system = work.need("submission", submission)["system"]
+def _give_values(work: Work, message: Row, outcome: Outcome) -> None:
+    submission, system = message["submission"], work.systems[message["lane"]]
     for slot, value in outcome.slots.items():
         key = work.border.key("slot", (slot,))
         work.run(
@@ -112,22 +110,21 @@ def end(
     work.moved(message, state)
     if state in _UNDECIDED:
         blocking.keep_aside(work, number, message["position"], rows)
-    submission = work.need("submission", message["submission"])
-    failing = _failing_scopes(work, submission, message, state, rows, refused)
+    failing = _failing_scopes(work, message, state, rows, refused)
     if state is State.REJECTED or (state is State.PARTIAL and message["stop_on_refusal"]):
         cancelled = _cancel_later(work, message, now)
         failing = [*(failing or ()), *cancelled] if failing is not None or cancelled else None
     blocked = 0
     if failing is not None:
         place = Place(message["position"], number)
-        blocked = blocking.fail(work, submission["number"], number, place, state, failing)
+        blocked = blocking.fail(work, message["submission"], number, place, state, failing)
     elif message["state"] in _UNDECIDED:
         blocking.lift_of(work, number)
     finish_step(work)
     return Settled(
         message=number,
-        submission=submission["number"],
-        system=submission["system"],
+        submission=message["submission"],
+        system=work.systems[message["lane"]],
         transaction=message["transaction_code"],
         state=state,
         code=code,
@@ -146,20 +143,20 @@ def _leave(work: Work, message: Row) -> list[Held]:
 
 
 def _failing_scopes(
-    work: Work, submission: Row, message: Row, state: State, rows: list[Held], refused: Sequence[Scope]
+    work: Work, message: Row, state: State, rows: list[Held], refused: Sequence[Scope]
 ) -> list[Held] | None:
     """What this end blocks; None when it is no failure. The submission's own scope stands for those
     that come ``after`` it."""
-    own = Held(scopes.submission_key(work, submission["number"]), SHARED, False)
+    if state is State.ACCEPTED or state is State.CANCELLED:
+        return None
+    if state is State.PARTIAL:
+        system = work.systems[message["lane"]]
+        return scopes.held_scopes(work, system, refused) if message["blocks"] and refused else None
+    own = Held(scopes.submission_key(work, message["submission"]), SHARED, False)
     if state in _UNDECIDED:
         return [*rows, own] if message["blocks"] else [own]
-    if state is State.REJECTED and message["blocks"]:
-        return [*rows, own]
-    if state is State.PARTIAL and message["blocks"] and refused:
-        return scopes.held_scopes(work, submission["system"], refused)
-    if state is State.EXPIRED and message["expiry_blocks"]:
-        return [*rows, own]
-    return None
+    blocks = message["expiry_blocks"] if state is State.EXPIRED else message["blocks"]
+    return [*rows, own] if blocks else None
 
 
 # -- not sent, and will not be -----------------------------------------------------------------------

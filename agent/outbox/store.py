@@ -85,7 +85,7 @@ class SqliteOutbox:
             try:
                 yield
             except BaseException:
-                self._work.lanes = {key: number for number, key in self._lanes.items()}
+                self._work.know_lanes(self._lanes)
                 raise
 
     def _note(self) -> None:

@@ -114,6 +114,7 @@ def lane_number(work: Work, key: LaneKey) -> int:
         known = work.next_number("lane")
         work.run("add_lane", known, key.system, key.lane, key.parallel)
         work.lanes[key] = known
+        work.systems[known] = key.system
     return known
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -36,6 +37,8 @@ class Work:
     """Microseconds after which an interim result is due."""
     numbers: dict[str, int] = field(init=False)
     lanes: dict[LaneKey, int] = field(default_factory=dict, init=False)
+    systems: dict[int, str] = field(default_factory=dict, init=False)
+    """The system of each lane."""
     touched: set[int] = field(default_factory=set, init=False)
     dirty: set[bytes] = field(default_factory=set, init=False)
     changes: Counter[tuple[int, str]] = field(default_factory=Counter, init=False)
@@ -43,7 +46,12 @@ class Work:
 
     def __post_init__(self) -> None:
         self.numbers = dict(self.need("highest_numbers"))
-        self.load_lanes()
+        self.know_lanes(
+            {
+                row["number"]: LaneKey(row["system"], row["name"], bool(row["parallel"]))
+                for row in self.all("lanes")
+            }
+        )
 
     def one(self, statement: str, *values: object) -> Any:
         """The first row, or None."""
@@ -80,21 +88,20 @@ class Work:
     def now(self) -> int:
         return to_micros(self.clock.now())
 
-    def counted(self, message: Row, new: State) -> None:
-        """Note a change of state that its submission's result does not show."""
-        self.changes[message["lane"], message["state"]] -= 1
-        self.changes[message["lane"], new] += 1
+    def counted(self, lane: int, old: str, new: str, count: int = 1) -> None:
+        """Note how many messages of a lane changed their state."""
+        self.changes[lane, old] -= count
+        self.changes[lane, new] += count
 
     def moved(self, message: Row, new: State) -> None:
-        """Note that a message changes its state."""
-        self.counted(message, new)
+        """Note that a message changes its state, and its submission's result may with it."""
+        self.counted(message["lane"], message["state"], new)
         self.touched.add(message["submission"])
 
-    def load_lanes(self) -> None:
-        self.lanes = {
-            LaneKey(row["system"], row["name"], bool(row["parallel"])): row["number"]
-            for row in self.all("lanes")
-        }
+    def know_lanes(self, lanes: Mapping[int, LaneKey]) -> None:
+        """Take these to be the lanes that there are."""
+        self.lanes = {key: number for number, key in lanes.items()}
+        self.systems = {number: key.system for number, key in lanes.items()}
 
     def reset(self) -> None:
         """Forget what the last transaction noted."""

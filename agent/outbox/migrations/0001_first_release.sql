@@ -138,11 +138,10 @@ CREATE TABLE message (
 -- Claiming is the first entry of this index for a lane, whatever the backlog.
 CREATE INDEX message_eligible ON message (lane, interactive DESC, position, number)
     WHERE state = 'ready' AND unclear = 0;
-CREATE INDEX message_flying ON message (lane, position, number)
+-- What of a lane is on the wire or inquired about. In the serial stream that is one message at most:
+-- the database itself refuses two.
+CREATE UNIQUE INDEX message_flying ON message (lane, CASE serial WHEN 1 THEN 0 ELSE number END)
     WHERE state IN ('in_flight', 'inquiring');
--- At most one message of a lane is on the wire or inquired about: the database itself refuses two.
-CREATE UNIQUE INDEX message_one_in_flight ON message (lane)
-    WHERE serial = 1 AND state IN ('in_flight', 'inquiring');
 CREATE INDEX message_submission ON message (submission, state);
 CREATE INDEX message_waiting ON message (state, number) WHERE state IN ('unknown', 'parked', 'blocked');
 CREATE INDEX message_lapsing ON message (valid_until)
