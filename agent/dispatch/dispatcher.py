@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from agent.clock import Clock
 from agent.dispatch.exchange import Exchange
 from agent.dispatch.judgement import Halt
-from agent.dispatch.lane import Lane
+from agent.dispatch.lane import Lane, wire_ids
 from agent.dispatch.state import LaneSettings, StreamState
+from agent.errors import AgentError
+from agent.events import Draft, Outcome
 from agent.lifetimes import Lifetimes
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox
@@ -60,11 +62,9 @@ class Dispatcher:
             if key.system == self.system:
                 self.wake(key)
 
-    def wake_others(self, key: LaneKey) -> None:
-        with self._lock:
-            others = [lane for other, lanes in self._lanes.items() if other != key for lane in lanes]
-        for lane in others:
-            lane.wakeup.set()
+    def wake_others(self) -> None:
+        """Something ended: what waited for it, in whichever lane, may go now."""
+        self.interrupt()
 
     def resume(self) -> None:
         """Let halted and backed-off lanes go on at once, after a person mended something."""
@@ -79,8 +79,14 @@ class Dispatcher:
             streams = list(self._streams.values())
         return tuple(LaneStatus(s.key, s.halt, s.trouble, s.rest_s()) for s in streams)
 
+    def ask(self, draft: Draft) -> Outcome | AgentError:
+        """Send a harmless transaction outside any lane (``his-agent check``)."""
+        with self.outbox.write(urgent=True) as tx:
+            ids = wire_ids(self.exchange.adapter, self.numbers, draft, self.clock.now(), tx)
+        return self.exchange.ask(draft, ids)
+
     def interrupt(self) -> None:
-        """Wake every worker so that it sees ``stopping``."""
+        """Wake every worker there is, so that it looks again."""
         with self._lock:
             lanes = [lane for group in self._lanes.values() for lane in group]
         for lane in lanes:

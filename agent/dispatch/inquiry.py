@@ -36,22 +36,23 @@ class Asked:
 
 def ask_about(head: Head, exchange: Exchange, fresh_ids: Callable[[Draft], Mapping[str, str]]) -> Asked:
     """Ask about all doubts of a message; stops at the first stored answer that settles it."""
-    conclusions: list[Conclusion] = []
+    conclusions: list[tuple[int, Conclusion]] = []
     for attempt in head.doubts:
         question = exchange.adapter.inquire(head.draft, attempt.ids)
         if question is None:
             return Asked(Findings(()), possible=False)
         result = exchange.ask(question, fresh_ids(question))
         if isinstance(result, InternalDefect):
-            conclusions.append(Conclusion(Finding.UNDECIDED))
+            conclusions.append((attempt.number, Conclusion(Finding.UNDECIDED)))
             continue
         if isinstance(result, AgentError):
             return Asked(Findings(()), trouble=result)
         trouble = _no_answer(result)
         if trouble is not None:
             return Asked(Findings(()), trouble=trouble)
-        conclusions.append(exchange.adapter.conclude(head.draft, attempt.ids, result))
-        if Findings((conclusions[-1],)).outcome is not None:
+        conclusion = exchange.adapter.conclude(head.draft, attempt.ids, result)
+        conclusions.append((attempt.number, conclusion))
+        if Findings((conclusions[-1],)).settled() is not None:
             break
     return Asked(Findings(tuple(conclusions)))
 
@@ -88,8 +89,8 @@ def settle_asked(
         else verdict
     )
     match step:
-        case Settle(outcome):
-            return tx.settle(head.message, outcome, now), None
+        case Settle(outcome, attempt):
+            return tx.settle(head.message, outcome, now, attempt=attempt), None
         case Resend():
             tx.clear_doubt(head.message)
             return None, None

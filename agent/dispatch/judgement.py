@@ -15,9 +15,10 @@ from agent.outbox.model import Head
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """The outcome is known and final."""
+    """The outcome is known and final. ``attempt`` is the one that it belongs to; 0 is the latest."""
 
     outcome: Outcome
+    attempt: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,33 +116,35 @@ class InquiryRules:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one round of inquiries found, attempt by attempt, oldest first."""
+    """What one round of inquiries found: ``(attempt, conclusion)``, oldest first."""
 
-    conclusions: tuple[Conclusion, ...]
+    conclusions: tuple[tuple[int, Conclusion], ...]
 
-    @property
-    def outcome(self) -> Outcome | None:
+    def settled(self) -> Settle | None:
         """The first stored answer that says more than "already there"."""
-        found = [c.outcome for c in self.conclusions if c.finding is Finding.FOUND and c.outcome]
-        return next((outcome for outcome in found if not outcome.already_there), None)
+        return self._first(already_there=False)
 
-    @property
-    def refusal(self) -> Outcome | None:
+    def refused(self) -> Settle | None:
         """A stored "already there" of a later attempt: it counts once all others are absent."""
-        found = [c.outcome for c in self.conclusions if c.finding is Finding.FOUND and c.outcome]
-        return next((outcome for outcome in found if outcome.already_there), None)
+        return self._first(already_there=True)
 
-    @property
-    def all_negative(self) -> bool:
-        """Nothing is undecided, and nothing was found that settles it."""
-        return self.outcome is None and all(c.finding is not Finding.UNDECIDED for c in self.conclusions)
+    def undecided(self) -> bool:
+        return any(conclusion.finding is Finding.UNDECIDED for _, conclusion in self.conclusions)
+
+    def _first(self, *, already_there: bool) -> Settle | None:
+        for attempt, conclusion in self.conclusions:
+            outcome = conclusion.outcome
+            if conclusion.finding is Finding.FOUND and outcome and outcome.already_there is already_there:
+                return Settle(outcome, attempt)
+        return None
 
 
 def judge_inquiry(findings: Findings, head: Head, rules: InquiryRules, now: datetime) -> Verdicts:
     """What a round of answered inquiries means now."""
-    if findings.outcome is not None:
-        return Settle(findings.outcome)
-    if not findings.all_negative:
+    settled = findings.settled()
+    if settled is not None:
+        return settled
+    if findings.undecided():
         return AskAgain(min(rules.quiet_s, 5.0))
     wait = seconds_until_negative_counts(head, rules, now)
     return AskAgain(wait) if wait > 0 else CountNegative()
@@ -166,8 +169,9 @@ def after_negative(
     """What follows when ``count`` negatives in a row have been counted."""
     if count < rules.negatives:
         return AskAgain(rules.quiet_s)
-    if findings.refusal is not None:
-        return Settle(findings.refusal)
+    refused = findings.refused()
+    if refused is not None:
+        return refused
     if not resendable:
         return GiveUp("inquiries found nothing, and the system has no rule against a repetition")
     return Resend()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agent.clock import Clock
 from agent.dispatch.exchange import Exchange, answered
@@ -26,6 +27,7 @@ from agent.errors import (
 )
 from agent.events import Draft
 from agent.faults import crash_point
+from agent.hookspecs import ProtocolAdapter
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.numbers import Numbers
@@ -117,7 +119,7 @@ class Lane:
 
     def _send(self, step: Send) -> Step:
         decision = self.exchange.deliver(step.head, step.draft, step.attempt.ids, step.expired)
-        self._note(decision)
+        self._note(decision, step.head)
 
         def record(tx: Transaction) -> Step:
             self._apply(tx, step, decision)
@@ -219,10 +221,7 @@ class Lane:
         return unheard >= after and self._probed != head.message
 
     def _ids(self, tx: Transaction, draft: Draft) -> Mapping[str, str]:
-        now = self.clock.now()
-        wanted = self.exchange.adapter.series(draft)
-        serials = {series.name: self.numbers.draw(series, now.date(), tx) for series in wanted}
-        return self.exchange.adapter.stamp(draft, serials, now)
+        return wire_ids(self.exchange.adapter, self.numbers, draft, self.clock.now(), tx)
 
     def _fresh_ids(self, draft: Draft) -> Mapping[str, str]:
         with self.outbox.write(urgent=True) as tx:
@@ -247,7 +246,7 @@ class Lane:
                 tx.withdraw(message, attempt)
                 self._news.append(tx.expire(message, now))
 
-    def _note(self, decision: Decision) -> None:
+    def _note(self, decision: Decision, head: Head) -> None:
         """What the exchange says about the endpoint, for the whole stream."""
         match decision:
             case Settle() | Expired() | Interrupted():
@@ -270,6 +269,8 @@ class Lane:
                     self._halt(_untrusted())
             case Doubt(why):
                 log.warning("outcome unknown", lane=self.state.key.lane, reason=why)
+                if head.draft.harmless:
+                    self.state.failed(why)
 
     def _halt(self, error: AgentError) -> None:
         log.error("lane stopped", lane=self.state.key.lane, code=error.code, reason=str(error))
@@ -348,6 +349,14 @@ class Lane:
         if self._asking[0] != head.message:
             self._asking = (head.message, now)
         return now - self._asking[1]
+
+
+def wire_ids(
+    adapter: ProtocolAdapter, numbers: Numbers, draft: Draft, now: datetime, tx: Transaction
+) -> Mapping[str, str]:
+    """Fresh wire ids for one attempt, reserved on disk. Raises SerialsExhausted."""
+    serials = {series.name: numbers.draw(series, now.date(), tx) for series in adapter.series(draft)}
+    return adapter.stamp(draft, serials, now)
 
 
 def _untrusted() -> AnswerRejected:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from agent.clock import Clock
-from agent.errors import StoreError, SubmissionInvalid
+from agent.errors import Fault, StoreError, SubmissionInvalid
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.control_files import ControlFiles
@@ -23,7 +23,7 @@ from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt
-from agent.sources.base import Claimed, Source
+from agent.sources.base import Claimed, ClaimKind, Source, SourceError
 from agent.submissions import ReadingRules
 
 log = get_logger("agent.intake")
@@ -36,6 +36,12 @@ CHUNK = 20
 """Drafts of a large submission in one commit: some 15 ms of the writer's time."""
 
 STORE_RETRY_S = 2.0
+
+INCOMPLETE = Fault(
+    "",
+    "incomplete_file",
+    "文件在规定时间内没有写完（大小仍在变化、被占用，或缺少标记文件），已移入 rejected；请写完后改名放入",
+)
 
 
 @dataclass(slots=True)
@@ -70,15 +76,15 @@ class FolderIntake:
     stopping: threading.Event
     stored: Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
     _queue: deque[Item] = field(default_factory=deque, init=False)
+    _unread: deque[Claimed] = field(default_factory=deque, init=False)
 
     def run(self) -> None:
         """Take files until asked to stop; what is claimed but not committed is taken again at start."""
         self.source.start()
         try:
             while not self.stopping.is_set():
-                self.source.wakeup.clear()
                 if not self.step():
-                    self.clock.wait(self.source.wakeup, self.source.rest_s())
+                    self.clock.wait(self.source.wakeup, self.source.due_in())
         finally:
             for item in self._queue:
                 if item.job is not None:
@@ -89,16 +95,23 @@ class FolderIntake:
         """Take and commit what can be; false when there is nothing to do but wait."""
         room = BATCH - len(self._queue)
         claimed = self.source.take(room) if room > 0 else []
-        self._queue.extend(self._item(one) for one in claimed)
+        self._unread.extend(claimed)
         try:
+            while self._unread:
+                self._queue.append(self._item(self._unread[0]))
+                self._unread.popleft()
             return self._advance() or bool(claimed)
+        except SourceError as error:
+            log.warning("a claimed file cannot be read yet", folder=self.folder, code=error.code)
+            self.clock.wait(self.stopping, STORE_RETRY_S)
+            return True
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
             self.clock.wait(self.stopping, STORE_RETRY_S)
             return True
 
     def _item(self, claimed: Claimed) -> Item:
-        if claimed.kind == "control":
+        if claimed.kind is ClaimKind.CONTROL:
             return Item(claimed)
         if claimed.size > HEAVY_BYTES and not claimed.incomplete:
             return Item(claimed, heavy=True)
@@ -107,6 +120,8 @@ class FolderIntake:
     def _prepared(self, claimed: Claimed) -> Iterable[NewSubmission]:
         dropped = self._dropped(claimed)
         try:
+            if claimed.incomplete:
+                raise SubmissionInvalid([INCOMPLETE])
             raw = self.source.read(claimed)
         except SubmissionInvalid as error:
             return (unreadable(dropped, self.rules.system, error),)
@@ -129,13 +144,13 @@ class FolderIntake:
         if not self._queue:
             return False
         first = self._queue[0]
-        if first.claimed.kind == "control":
+        if first.claimed.kind is ClaimKind.CONTROL:
             return self._carry_out(first)
         if first.heavy:
             return self._advance_heavy(first) or self._let_queries_past()
         run: list[Item] = []
         for item in self._queue:
-            if item.heavy or item.claimed.kind == "control":
+            if item.heavy or item.claimed.kind is ClaimKind.CONTROL:
                 break
             run.append(item)
         self._commit(run)

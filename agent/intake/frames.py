@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from agent.errors import Fault
 from agent.events import Draft, JsonObject
@@ -24,13 +24,13 @@ _encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan
 _TIMES = ("received_at", "occurred_at", "valid_until", "deadline_at")
 
 
-def write_frame(out: BinaryIO, frame: JsonObject) -> None:
+def write_frame(out: IO[bytes], frame: JsonObject) -> None:
     data = _encoder.encode(frame).encode("utf-8")
     out.write(_LENGTH.pack(len(data)) + data)
     out.flush()
 
 
-def read_frame(source: BinaryIO) -> JsonObject | None:
+def read_frame(source: IO[bytes]) -> JsonObject | None:
     """The next frame; None at the end, or when the writer died within a frame."""
     head = source.read(_LENGTH.size)
     if len(head) < _LENGTH.size:

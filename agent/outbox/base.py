@@ -33,6 +33,7 @@ from agent.outbox.model import (
     LaneKey,
     MessageView,
     NewSubmission,
+    ReplyAddress,
     Settled,
 )
 
@@ -107,6 +108,10 @@ class Transaction(Protocol):
 
     def expire(self, message: int, now: datetime) -> Settled: ...
 
+    def expire_lapsed(self, now: datetime, limit: int = 100) -> list[Settled]:
+        """Expire what is ready, blocked or parked and whose ``valid_until`` has passed."""
+        ...
+
     # -- replies --------------------------------------------------------------------------------
     def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         """``(reply, revision)`` pairs whose files are on disk."""
@@ -130,6 +135,10 @@ class Transaction(Protocol):
 
     def skip(self, message: int, who: str, why: str, now: datetime) -> int:
         """Let the followers of a failed message go on; returns how many were released."""
+        ...
+
+    def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
+        """The HIS has read the result; returns where it was written."""
         ...
 
     def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
@@ -188,6 +197,14 @@ class Outbox(Protocol):
 
     def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
         """Messages of which an attempt used this main wire id."""
+        ...
+
+    def messages_of(self, submission: int) -> list[MessageView]:
+        """The messages of a submission, in order."""
+        ...
+
+    def near_deadline(self, until: datetime, limit: int = 20) -> list[MessageView]:
+        """Of each open submission that the platform wants before ``until``, its first open message."""
         ...
 
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from agent.errors import ControlError
 from agent.events import JsonObject, Outcome, Verdict
 from agent.outbox import blocking, references
-from agent.outbox.model import FINAL, AttemptState, Settled, State
+from agent.outbox.model import FINAL, AttemptState, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.settling import end, store_answer, withdraw_unsent
 from agent.outbox.submissions import finish_step
@@ -42,6 +42,11 @@ def expire(work: Work, number: int, now: datetime) -> Settled:
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.WITHDRAWN, now)
     return end(work, message, State.EXPIRED, now)
+
+
+def expire_lapsed(work: Work, now: datetime, limit: int) -> list[Settled]:
+    """Chosen within the commit: a message that a lane has claimed meanwhile is not among them."""
+    return [expire(work, row["number"], now) for row in work.all("lapsed", to_micros(now), limit)]
 
 
 def _end_attempt(work: Work, message: Row, state: AttemptState, now: datetime) -> None:
@@ -104,6 +109,14 @@ def _resend(work: Work, message: Row) -> Settled:
         transaction=message["transaction_code"],
         state=State.READY,
         code="",
+    )
+
+
+def acknowledge(work: Work, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
+    _note(work, submission, None, "acknowledge", who, "", now)
+    rows = work.all("addresses", submission)
+    return tuple(
+        ReplyAddress(*work.border.open("reply|address", row["number"], row["address_sealed"])) for row in rows
     )
 
 

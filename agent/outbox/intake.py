@@ -194,7 +194,8 @@ def _insert(
         received if state == State.INVALID else None,
         work.border.seal("submission|about", number, about),
     )
-    work.run("add_body", number, work.border.seal("body|content", number, new.body))
+    if new.body:
+        work.run("add_body", number, work.border.seal("body|content", number, new.body))
     if key is not None:
         work.run("take_id", key, new.transaction, work.border.digest(new.digest), number)
 

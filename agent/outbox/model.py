@@ -83,10 +83,11 @@ class NewSubmission:
     transaction: str
     id: str = field(repr=False)
     digest: bytes = field(repr=False)
-    body: JsonObject = field(repr=False)
     reply: ReplyAddress
     received_at: datetime
     occurred_at: datetime
+    body: JsonObject = field(default_factory=dict, repr=False)
+    """Kept only where it is needed again; the drafts carry what is sent."""
     drafts: tuple[Draft, ...] = field(default=(), repr=False)
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()

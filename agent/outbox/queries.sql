@@ -509,6 +509,19 @@ FROM message m JOIN submission s ON s.number = m.submission JOIN lane l ON l.num
     LEFT JOIN attempt t ON t.message = m.number AND t.number = coalesce(m.settled_attempt, m.tries)
 WHERE m.number = ?;
 
+-- name: near_deadline
+-- The first unfinished message of each open submission whose deadline is before a time.
+SELECT (SELECT min(m.number) FROM message m WHERE m.submission = s.number AND m.finished_at IS NULL)
+FROM submission s INDEXED BY submission_deadline
+WHERE s.deadline_at <= ? AND s.deadline_at IS NOT NULL AND s.finished_at IS NULL
+ORDER BY s.deadline_at LIMIT ?;
+
+-- name: messages_of
+SELECT number FROM message WHERE submission = ? ORDER BY position, number;
+
+-- name: addresses
+SELECT number, address_sealed FROM reply WHERE submission = ? ORDER BY number;
+
 -- name: list_messages
 -- Newest first, of all states or of one.
 SELECT m.number FROM message m JOIN lane l ON l.number = m.lane

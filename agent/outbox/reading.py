@@ -214,6 +214,17 @@ class Reader:
         content: JsonObject = self.border.open("body|content", submission, row["content_sealed"])
         return content
 
+    def messages_of(self, submission: int) -> list[MessageView]:
+        return self._views("messages_of", submission)
+
+    def near_deadline(self, until: datetime, limit: int) -> list[MessageView]:
+        return self._views("near_deadline", to_micros(until), limit)
+
+    def _views(self, name: str, *values: object) -> list[MessageView]:
+        with self._snapshot():
+            views = [self._view(number) for (number,) in self._all(name, *values) if number is not None]
+        return [view for view in views if view is not None]
+
     def lapsed(self, now: datetime, limit: int) -> list[int]:
         with self._snapshot():
             return [number for (number,) in self._all("lapsed", to_micros(now), limit)]

@@ -56,6 +56,8 @@ CREATE TABLE submission (
     about_sealed     BLOB NOT NULL
 ) STRICT;
 CREATE INDEX submission_his_key ON submission (his_key) WHERE his_key IS NOT NULL;
+CREATE INDEX submission_deadline ON submission (deadline_at)
+    WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX submission_staged ON submission (number) WHERE staged = 1;
 
 -- The normalised content of a submission, apart so that no change of state rewrites it.

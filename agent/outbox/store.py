@@ -136,6 +136,12 @@ class SqliteOutbox:
     def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
         return self._reader.messages_by_wire_id(wire_id)
 
+    def messages_of(self, submission: int) -> list[MessageView]:
+        return self._reader.messages_of(submission)
+
+    def near_deadline(self, until: datetime, limit: int = 20) -> list[MessageView]:
+        return self._reader.near_deadline(until, limit)
+
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
         return self._reader.lapsed(now, limit)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
 from agent.outbox import claiming, deciding, intake, settling, submissions
-from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, Settled
+from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, ReplyAddress, Settled
 from agent.outbox.work import Work
 
 
@@ -70,6 +70,9 @@ class SqliteTransaction:
     def expire(self, message: int, now: datetime) -> Settled:
         return deciding.expire(self._work, message, now)
 
+    def expire_lapsed(self, now: datetime, limit: int = 100) -> list[Settled]:
+        return deciding.expire_lapsed(self._work, now, limit)
+
     # -- replies --------------------------------------------------------------------------------
     def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         submissions.mark_replied(self._work, replies)
@@ -88,6 +91,9 @@ class SqliteTransaction:
 
     def skip(self, message: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip(self._work, message, who, why, now)
+
+    def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
+        return deciding.acknowledge(self._work, submission, who, now)
 
     def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip_submission(self._work, submission, who, why, now)

@@ -77,28 +77,28 @@ def test_already_there_after_an_unknown_attempt_settles_nothing():
 
 
 def test_a_stored_answer_settles():
-    findings = Findings((ABSENT, Conclusion(Finding.FOUND, ACCEPTED)))
-    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED)
+    findings = Findings(((1, ABSENT), (2, Conclusion(Finding.FOUND, ACCEPTED))))
+    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED, 2)
 
 
 def test_the_oldest_stored_answer_that_is_not_already_there_wins():
-    findings = Findings((Conclusion(Finding.FOUND, ALREADY), Conclusion(Finding.FOUND, ACCEPTED)))
-    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED)
+    findings = Findings(((1, Conclusion(Finding.FOUND, ALREADY)), (2, Conclusion(Finding.FOUND, ACCEPTED))))
+    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED, 2)
 
 
 def test_an_undecided_finding_is_asked_again_soon():
-    step = judge_inquiry(Findings((Conclusion(Finding.UNDECIDED), ABSENT)), DOUBTED, RULES, NOW)
+    step = judge_inquiry(Findings(((1, Conclusion(Finding.UNDECIDED)), (2, ABSENT))), DOUBTED, RULES, NOW)
     assert isinstance(step, AskAgain)
     assert 0 < step.wait_s <= 5
 
 
 def test_a_negative_within_the_answer_time_out_proves_nothing():
-    step = judge_inquiry(Findings((ABSENT,)), DOUBTED, RULES, NOW + timedelta(seconds=10))
+    step = judge_inquiry(Findings(((1, ABSENT),)), DOUBTED, RULES, NOW + timedelta(seconds=10))
     assert step == AskAgain(20)
 
 
 def test_a_negative_counts_once_the_answer_time_out_has_passed():
-    step = judge_inquiry(Findings((ABSENT,)), DOUBTED, RULES, NOW + timedelta(seconds=30))
+    step = judge_inquiry(Findings(((1, ABSENT),)), DOUBTED, RULES, NOW + timedelta(seconds=30))
     assert step == CountNegative()
 
 
@@ -113,21 +113,21 @@ def test_a_wall_clock_set_back_by_a_year_lengthens_the_wait_by_one_span_only():
 
 
 def test_one_negative_of_two_is_not_enough():
-    assert after_negative(1, Findings((ABSENT,)), RULES, resendable=True) == AskAgain(60)
+    assert after_negative(1, Findings(((1, ABSENT),)), RULES, resendable=True) == AskAgain(60)
 
 
 def test_enough_negatives_allow_a_resend_where_the_system_guards_repetition():
-    assert after_negative(2, Findings((ABSENT,)), RULES, resendable=True) == Resend()
+    assert after_negative(2, Findings(((1, ABSENT),)), RULES, resendable=True) == Resend()
 
 
 def test_enough_negatives_leave_an_unguarded_transaction_to_a_person():
-    assert isinstance(after_negative(2, Findings((ABSENT,)), RULES, resendable=False), GiveUp)
+    assert isinstance(after_negative(2, Findings(((1, ABSENT),)), RULES, resendable=False), GiveUp)
 
 
 def test_a_lone_already_there_stands_once_all_other_attempts_are_absent():
-    findings = Findings((ABSENT, Conclusion(Finding.FOUND, ALREADY)))
+    findings = Findings(((1, ABSENT), (2, Conclusion(Finding.FOUND, ALREADY))))
     assert judge_inquiry(findings, DOUBTED, RULES, NOW + timedelta(seconds=30)) == CountNegative()
-    assert after_negative(2, findings, RULES, resendable=True) == Settle(ALREADY)
+    assert after_negative(2, findings, RULES, resendable=True) == Settle(ALREADY, 2)
 
 
 def test_three_distrusted_answers_in_a_row_are_too_many():

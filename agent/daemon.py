@@ -1,0 +1,209 @@
+"""The daemon: everything that runs, built here; start and stop read as one list each."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Final
+
+from agent.clock import Clock, SystemClock
+from agent.config.model import AgentConfig, FolderConfig
+from agent.control import endpoint_at
+from agent.control.server import ControlServer
+from agent.crypto.at_rest import DataKey
+from agent.desk import Desk
+from agent.housekeeping import Housekeeping
+from agent.intake.control_files import ControlFiles
+from agent.intake.folder import FolderIntake
+from agent.intake.heavy import HeavyReader
+from agent.intake.rules import plain_rules, reading_rules
+from agent.keys import KeyRing
+from agent.lifetimes import Lifetimes
+from agent.logs import get_logger, hide
+from agent.numbers import Numbers
+from agent.outbox.base import Outbox
+from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled
+from agent.outbox.store import SqliteOutbox
+from agent.registry import Registry
+from agent.replies.writer import ReplyWriter, ResultFolder
+from agent.sources.folder import FolderSource
+from agent.sources.settings import FolderSettings
+from agent.supervisor import Supervisor
+from agent.system import Surroundings, System, build_system
+
+STOP_WITHIN_S: Final = 20.0
+DATABASE: Final = "outbox.db"
+HIGH_WATER: Final = "numbers.json"
+FIRST_KEY: Final = 1
+
+log = get_logger("agent.daemon")
+
+
+class Daemon:
+    """One running agent. ``start`` and ``stop`` are called once each, from one thread."""
+
+    def __init__(
+        self, config: AgentConfig, registry: Registry, keys: KeyRing, clock: Clock | None = None
+    ) -> None:
+        self.config = config
+        self.registry = registry
+        self.keys = keys
+        self.clock = clock or SystemClock()
+        self.stopping = threading.Event()
+        self.asked_to_stop = threading.Event()
+        self.supervisor = Supervisor(self.clock, self.stopping)
+        self.systems: dict[str, System] = {}
+        self.intakes: list[FolderIntake] = []
+
+    def start(self) -> None:
+        """Raises ConfigurationError, StoreError or ControlError; nothing runs then."""
+        self.outbox = self._open_outbox()
+        self._build_systems()
+        self._build_replies()
+        self._build_intakes()
+        self._build_control()
+        self.control.start()
+        for system in self.systems.values():
+            system.dispatcher.wake_all()
+        self.supervisor.run("replies", self.replies.run, self.replies.wakeup)
+        self.supervisor.run("housekeeping", self.housekeeping.run, self.housekeeping.wakeup)
+        for intake in self.intakes:
+            self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
+        for name in self.systems:
+            hide(self.registry.sensitive_codes(name))
+        log.info("agent started", systems=sorted(self.systems), folders=len(self.intakes))
+
+    def stop(self) -> None:
+        """Take nothing new, let what is in flight end, leave the rest on disk."""
+        self.stopping.set()
+        for intake in self.intakes:
+            intake.source.wakeup.set()
+        for system in self.systems.values():
+            system.dispatcher.interrupt()
+        late = self.supervisor.join(STOP_WITHIN_S)
+        for system in self.systems.values():
+            system.transport.abort() if late else system.transport.close()
+        if late:
+            late = self.supervisor.join(1.0)
+            log.warning("workers cut off", workers=list(late))
+        if not late:
+            self.replies.write_due()
+        self.control.stop()
+        self.outbox.close()
+        log.info("agent stopped")
+
+    # -- building ---------------------------------------------------------------------------------
+    def _open_outbox(self) -> Outbox:
+        self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path = self.config.data / DATABASE
+        key = DataKey(FIRST_KEY, self.keys.data_key(create=not path.exists()))
+        return SqliteOutbox(path, key, clock=self.clock, answer_within_s=self.config.answer_within_s)
+
+    def _build_systems(self) -> None:
+        numbers = Numbers(
+            self.outbox, self.config.data / HIGH_WATER, node=self.config.node, nodes=self.config.nodes
+        )
+        self.lifetimes = Lifetimes(self.clock)
+        shared = Surroundings(
+            outbox=self.outbox,
+            numbers=numbers,
+            lifetimes=self.lifetimes,
+            keys=self.keys,
+            clock=self.clock,
+            stopping=self.stopping,
+            supervisor=self.supervisor,
+        )
+        for name, config in self.config.systems.items():
+            self.systems[name] = build_system(config, self.registry.protocol(name), shared, self._settled)
+
+    def _build_replies(self) -> None:
+        folders = {
+            folder.name: ResultFolder(folder.results, folder.result_format, folder.result_encoding)
+            for folder in self.config.folders
+        }
+        self.replies = ReplyWriter(self.outbox, folders, self.clock, self.stopping)
+        self.housekeeping = Housekeeping(self.outbox, self.clock, self.stopping, self._settled)
+
+    def _build_intakes(self) -> None:
+        self.intakes = [self._intake(folder) for folder in self.config.folders]
+
+    def _intake(self, folder: FolderConfig) -> FolderIntake:
+        system = self.systems[folder.system]
+        plain = plain_rules(folder)
+        return FolderIntake(
+            folder=folder.name,
+            source=FolderSource(folder_settings(folder), self.clock),
+            rules=reading_rules(folder.system, system.adapter.catalog, plain),
+            adapter=system.adapter,
+            outbox=self.outbox,
+            heavy=HeavyReader(folder.system, system.config.options, plain),
+            control=ControlFiles(
+                folder.system, folder.name, self.outbox, self.replies.folders, self.clock, self.decided
+            ),
+            lifetimes=self.lifetimes,
+            clock=self.clock,
+            stopping=self.stopping,
+            stored=self._stored,
+        )
+
+    def _build_control(self) -> None:
+        desk = Desk(self)
+        self.control = ControlServer(endpoint_at(self.config.control.path), desk.handlers(), clock=self.clock)
+
+    # -- what one room tells the next ---------------------------------------------------------------
+    def _stored(self, receipts: list[tuple[NewSubmission, Accepted]], lanes: set[LaneKey]) -> None:
+        for key in lanes:
+            self.systems[key.system].dispatcher.wake(key)
+        if any(accepted.receipt is not Receipt.STORED or new.faults for new, accepted in receipts):
+            self.replies.wakeup.set()
+        for new, accepted in receipts:
+            if accepted.receipt is Receipt.STORED:
+                self.registry.request_stored(new.system, new.transaction, accepted.messages)
+
+    def _settled(self, settled: Settled) -> None:
+        self.replies.wakeup.set()
+        self.systems[settled.system].dispatcher.wake_others()
+        self.registry.outcome_recorded(settled.system, settled.transaction, settled.state, settled.code)
+
+    def decided(self) -> None:
+        """A person or a control file decided something: stopped lanes may go on, any may have work."""
+        self.replies.wakeup.set()
+        for system in self.systems.values():
+            system.dispatcher.resume()
+
+
+def folder_settings(folder: FolderConfig) -> FolderSettings:
+    return FolderSettings(
+        name=folder.name,
+        system=folder.system,
+        inbox=folder.inbox,
+        taking=folder.taking,
+        archive=folder.archive,
+        rejected=folder.rejected,
+        settle_ms=folder.settle_ms,
+        marker=folder.marker,
+        incomplete_after_s=folder.incomplete_after_s,
+        max_bytes=folder.max_file_mb * 1024 * 1024,
+    )
+
+
+def run(config: AgentConfig, registry: Registry, keys: KeyRing) -> None:
+    """Run until SIGINT, SIGTERM (Ctrl-C, Ctrl-Break) or the ``stop`` verb. Raises what ``start`` does."""
+    daemon = Daemon(config, registry, keys)
+    _stop_on_signals(daemon)
+    daemon.start()
+    try:
+        daemon.asked_to_stop.wait()
+    finally:
+        daemon.stop()
+
+
+def _stop_on_signals(daemon: Daemon) -> None:
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        daemon.asked_to_stop.set()
+
+    for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, ask)

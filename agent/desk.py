@@ -1,0 +1,137 @@
+"""The operator's desk: the verbs that look at the whole daemon. Answers hold no payloads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from agent.checks import run_checks
+from agent.control.key_handlers import KeyHandlers, key_uses
+from agent.control.outbox_handlers import OutboxHandlers, message_json
+from agent.crypto.backends import describe
+from agent.dispatch.exchange import answered
+from agent.errors import AgentError, ControlError
+from agent.events import JsonObject
+
+if TYPE_CHECKING:
+    from agent.daemon import Daemon
+
+Handler = Callable[[JsonObject], JsonObject]
+
+WARN_BEFORE: Final = timedelta(minutes=10)
+"""A deadline that is nearer than this, or past, shows in the status."""
+
+
+class Desk:
+    """Handlers for :class:`agent.control.server.ControlServer`."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        uses = [
+            use
+            for system in daemon.systems.values()
+            for use in key_uses(system.protocol, system.config.options)
+        ]
+        self._keys = KeyHandlers(daemon.keys, uses, lambda _name: daemon.decided())
+        self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided)
+
+    def handlers(self) -> Mapping[str, Handler]:
+        return {
+            **self._keys.handlers(),
+            **self._outbox.handlers(),
+            "status": self.status,
+            "submit": self.submit,
+            "check": self.check,
+            "stop": self.stop,
+        }
+
+    def status(self, _args: JsonObject) -> JsonObject:
+        daemon = self._daemon
+        now = daemon.clock.now()
+        return {
+            "now": now.isoformat(),
+            "systems": [self._system(name) for name in sorted(daemon.systems)],
+            "folders": [_folder(intake.folder, intake.source.state()) for intake in daemon.intakes],
+            "messages": [
+                {"lane": lane, "state": state, "count": count}
+                for (lane, state), count in sorted(daemon.outbox.counts().items())
+            ],
+            "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now + WARN_BEFORE)],
+            "workers": [
+                {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}
+                for w in daemon.supervisor.workers()
+            ],
+            "sm2": describe(),
+        }
+
+    def submit(self, args: JsonObject) -> JsonObject:
+        """A file has been placed in an inbox: look now instead of at the next rescan."""
+        for intake in self._daemon.intakes:
+            if intake.folder == args["folder"]:
+                intake.source.wakeup.set()
+                return {"folder": intake.folder}
+        raise ControlError(
+            f"没有名为 {args['folder']} 的收件文件夹",
+            hint="用 his-agent status 查看文件夹",
+            details={"code": "not_found"},
+        )
+
+    def check(self, _args: JsonObject) -> JsonObject:
+        daemon = self._daemon
+        findings = [
+            asdict(finding)
+            for finding in run_checks(daemon.config, daemon.registry, daemon.keys, daemon.clock)
+        ]
+        probes = [self._probe(name) for name in sorted(daemon.systems)]
+        return {"findings": findings + probes}
+
+    def stop(self, _args: JsonObject) -> JsonObject:
+        self._daemon.asked_to_stop.set()
+        return {"stopping": True}
+
+    def _probe(self, name: str) -> JsonObject:
+        """Whether a system answers, by a harmless transaction of its own."""
+        system = self._daemon.systems[name]
+        finding = {
+            "check": "connection",
+            "level": "ok",
+            "subject": name,
+            "message": "平台应答正常",
+            "hint": "",
+        }
+        lanes = system.adapter.lanes()
+        draft = system.adapter.probe(lanes[0]) if lanes else None
+        if draft is None:
+            return {**finding, "level": "warning", "message": "该系统没有可用于测试连通性的交易"}
+        result = system.dispatcher.ask(draft)
+        if isinstance(result, AgentError):
+            return {**finding, "level": "error", "message": result.message, "hint": result.hint}
+        if not answered(result):
+            text = f"平台应答 {result.code} {result.message}".rstrip()
+            return {**finding, "level": "error", "message": text, "hint": "请核对密钥、接入标识符与平台状态"}
+        return finding
+
+    def _system(self, name: str) -> JsonObject:
+        return {
+            "name": name,
+            "lanes": [
+                {
+                    "lane": lane.key.lane,
+                    "queries": lane.key.parallel,
+                    "halt": _plain(asdict(lane.halt)) if lane.halt else None,
+                    "trouble": lane.trouble,
+                    "rest_s": round(lane.rest_s, 1),
+                }
+                for lane in self._daemon.systems[name].dispatcher.status()
+            ],
+        }
+
+
+def _folder(name: str, state: Any) -> JsonObject:
+    return {"name": name, "condition": state.condition.value, "sentence": state.sentence}
+
+
+def _plain(values: Mapping[str, Any]) -> JsonObject:
+    return {key: value.isoformat() if isinstance(value, datetime) else value for key, value in values.items()}

@@ -1,0 +1,67 @@
+"""What has to happen though nothing arrives: expiry of what no lane comes to, and deadline warnings."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from agent.clock import Clock
+from agent.errors import StoreError
+from agent.logs import get_logger
+from agent.outbox.base import Outbox
+from agent.outbox.model import Settled
+
+EVERY_S: Final = 1.0
+WARN_BEFORE: Final = timedelta(minutes=10)
+
+log = get_logger("agent.housekeeping")
+
+
+@dataclass(slots=True)
+class Housekeeping:
+    """A slow loop. ``settled`` is told of what expired."""
+
+    outbox: Outbox
+    clock: Clock
+    stopping: threading.Event
+    settled: Callable[[Settled], None]
+    wakeup: threading.Event = field(default_factory=threading.Event)
+    _warned: set[int] = field(default_factory=set, init=False)
+
+    def run(self) -> None:
+        while not self.stopping.is_set():
+            try:
+                self.expire_lapsed()
+                self.warn_of_deadlines()
+            except StoreError as error:
+                log.error("housekeeping waits for the outbox", code=error.code)
+            self.clock.wait(self.wakeup, EVERY_S)
+            self.wakeup.clear()
+
+    def expire_lapsed(self) -> None:
+        """Expire what is blocked, parked or waiting and may not be sent any more."""
+        now = self.clock.now()
+        if not self.outbox.lapsed(now, 1):
+            return
+        with self.outbox.write() as tx:
+            ended = tx.expire_lapsed(now)
+        for settled in ended:
+            self.settled(settled)
+
+    def warn_of_deadlines(self) -> None:
+        """Log each message whose deadline is near or past, once."""
+        now = self.clock.now()
+        near = self.outbox.near_deadline(now + WARN_BEFORE)
+        for view in near:
+            if view.message not in self._warned:
+                log.warning(
+                    "deadline near",
+                    message=view.message,
+                    transaction=view.transaction,
+                    lane=view.lane,
+                    deadline_at=view.deadline_at.isoformat() if view.deadline_at else None,
+                )
+        self._warned = {view.message for view in near}
