@@ -33,6 +33,7 @@ class EncodingRefused(ValueError):
 
 def decode(raw: bytes, encoding: Encoding = "auto") -> str:
     """The text without its byte order mark. Raises EncodingRefused."""
+    encoding = "utf-8" if encoding == "utf-8-sig" else encoding
     marked = next((name for mark, name in _MARKS if raw.startswith(mark)), None)
     if marked is not None:
         if encoding not in ("auto", marked):

@@ -8,7 +8,8 @@ from typing import Literal, Protocol
 
 from agent.errors import Fault, SubmissionInvalid
 
-Encoding = Literal["auto", "utf-8", "gb18030", "utf-16"]
+Encoding = Literal["auto", "utf-8", "utf-8-sig", "gb18030", "utf-16"]
+"""``utf-8-sig`` reads as ``utf-8`` does: the mark may be there or not."""
 
 MAX_BYTES = 64 * 1024 * 1024
 """Four times a day's details of a large hospital (100,000 rows of CSV are about 15 MB)."""
