@@ -266,21 +266,23 @@ class Ledger:
     def _load(self, path: Path, identity: str) -> None:
         if not path.exists():
             return
-        content = path.read_bytes()
-        whole = content[: content.rfind(b"\n") + 1]
+        content, whole = _whole_lines(path)
         if len(whole) < len(content):  # the line that was being written when the server was killed
             with path.open("r+b") as file:
                 file.truncate(len(whole))
+        self._replay_lines(path, whole, identity)
+
+    def _replay_lines(self, path: Path, content: bytes, identity: str | None) -> None:
         try:
-            for text in whole.decode("utf-8").splitlines():
+            for text in content.decode("utf-8").splitlines():
                 self._replay(jsontext.read_object(text), identity)
         except (ValueError, KeyError, TypeError) as error:
             raise _unreadable(path) from error
 
-    def _replay(self, line: dict[str, Any], identity: str) -> None:
+    def _replay(self, line: dict[str, Any], identity: str | None) -> None:
         kind = line["line"]
         if kind == "start":
-            if line["format"] != FORMAT or line["identity"] != identity:
+            if line["format"] != FORMAT or identity not in (None, line["identity"]):
                 raise ConfigurationError(
                     "台账文件来自另一份初始数据", hint="请换一个台账文件，或删除旧文件后重新开始演练"
                 )
@@ -301,6 +303,22 @@ class Ledger:
         call = CallEntry(**{**fields, "faults": tuple(fields["faults"])})
         self._arrived = max(self._arrived, call.number)
         self._book.calls.append(call)
+
+
+def read_ledger(path: Path, clock: Clock) -> Ledger:
+    """What a server's file says, whether that server runs or not; nothing is written to it.
+
+    Raises ConfigurationError for a file that is no ledger.
+    """
+    ledger = Ledger(clock)
+    ledger._replay_lines(path, _whole_lines(path)[1], None)
+    return ledger
+
+
+def _whole_lines(path: Path) -> tuple[bytes, bytes]:
+    """The content, and as much of it as ends with a line."""
+    content = path.read_bytes()
+    return content, content[: content.rfind(b"\n") + 1]
 
 
 def _open_private(path: Path) -> BinaryIO:

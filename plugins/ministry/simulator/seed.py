@@ -35,7 +35,7 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,13 +103,13 @@ def read_seed(path: Path | None = None, crowd: int = 0) -> Seed:
     try:
         table = tomllib.loads(content)
         return Seed(
-            accesses=tuple(_access(item) for item in table.get("access", [])),
-            institutions=tuple(_institution(item) for item in table.get("institution", [])),
-            people=(*(_person(item) for item in table.get("person", [])), *_crowd(crowd)),
-            attachments=tuple(_value(item, "aaa726", str) for item in table.get("attachment", [])),
+            accesses=tuple(_access(item) for item in _tables(table, "access")),
+            institutions=tuple(_institution(item) for item in _tables(table, "institution")),
+            people=(*(_person(item) for item in _tables(table, "person")), *_crowd(crowd)),
+            attachments=tuple(_value(item, "aaa726", str) for item in _tables(table, "attachment")),
             digest=hashlib.sha256(f"{crowd}\n{content}".encode()).hexdigest()[:16],
         )
-    except (tomllib.TOMLDecodeError, AttributeError) as error:
+    except tomllib.TOMLDecodeError as error:
         raise _broken(f"不是有效的 TOML：{error}") from error
 
 
@@ -143,21 +143,18 @@ def _person(table: dict[str, Any]) -> Person:
     return Person(
         aac002=_value(table, "aac002", str),
         aac003=_value(table, "aac003", str),
-        filings=tuple(_filing(item) for item in table.get("filing", [])),
+        filings=tuple(_filing(item) for item in _tables(table, "filing")),
     )
 
 
 def _filing(table: dict[str, Any]) -> Filing:
-    invalid_since = table.get("invalid_since")
-    if invalid_since is not None and not isinstance(invalid_since, date):
-        raise _broken("invalid_since 应为日期")
     return Filing(
         aaz341=_value(table, "aaz341", str),
         ala491=_value(table, "ala491", str),
         starts=_value(table, "starts", date),
         ends=_value(table, "ends", date),
         place=_value(table, "place", str),
-        invalid_since=invalid_since,
+        invalid_since=_value(table, "invalid_since", date) if "invalid_since" in table else None,
         reason=_value(table, "reason", str, ""),
     )
 
@@ -175,9 +172,16 @@ def _crowd_member(number: int) -> Person:
     return Person(identity.aac002, identity.aac003, filings)
 
 
+def _tables(table: dict[str, Any], key: str) -> list[dict[str, Any]]:
+    items = table.get(key, [])
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise _broken(f"{key} 应为表的数组")
+    return items
+
+
 def _value(table: dict[str, Any], key: str, kind: type[_Value], default: _Value | None = None) -> _Value:
     value = table.get(key, default)
-    if not isinstance(value, kind):
+    if not isinstance(value, kind) or isinstance(value, datetime):
         raise _broken(f"{key} 缺失或类型不对")
     return value
 

@@ -12,7 +12,6 @@ from plugins.ministry.simulator.rules.filings import same_province
 from plugins.ministry.simulator.seed import Institution
 from plugins.ministry.simulator.state import Amounts, Stay
 
-MOST_ROWS: Final = 500
 _TOLERANCE: Final = Decimal("0.01")
 _COVERED: Final = frozenset({"01", "02", "03", "04"})
 """工伤目录类别 within the work-injury catalogue; 09 and 99 are not."""
@@ -29,7 +28,6 @@ class FeeHeadCase:
     aka130: str
     aac002: str = field(repr=False)
     aac003: str = field(repr=False)
-    rows: int
     institution: Institution | None
     stays_of_person: tuple[Stay, ...]
     stays_numbered: tuple[Stay, ...]
@@ -57,14 +55,6 @@ class FeeRowCase:
     price: Decimal
     amounts: Amounts
     uploaded_before: bool
-
-
-def not_too_many(case: FeeHeadCase) -> Refusal | None:
-    return Refusal("RE1071") if case.rows > MOST_ROWS else None
-
-
-def some_rows(case: FeeHeadCase) -> Refusal | None:
-    return None if case.rows else Refusal("RE1076")
 
 
 def institution_exists(case: FeeHeadCase) -> Refusal | None:
@@ -108,8 +98,6 @@ def not_settled(case: FeeHeadCase) -> Refusal | None:
 
 
 HEAD_RULES: Final = (
-    not_too_many,
-    some_rows,
     institution_exists,
     institution_in_province,
     institution_of_this_kind,

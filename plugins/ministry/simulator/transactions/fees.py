@@ -5,7 +5,7 @@ from __future__ import annotations
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
 from plugins.ministry.simulator.refusals import Refusal, first_refusal
-from plugins.ministry.simulator.rules.fees import HEAD_RULES, MOST_ROWS, ROW_RULES, FeeHeadCase, FeeRowCase
+from plugins.ministry.simulator.rules.fees import HEAD_RULES, ROW_RULES, FeeHeadCase, FeeRowCase
 from plugins.ministry.simulator.state import Amounts, Fee, Stay
 from plugins.ministry.simulator.transactions.base import (
     Context,
@@ -28,7 +28,7 @@ def answer(context: Context, data: JsonObject) -> Reply:
     rows = _rows(context, data)
     if isinstance(rows, Refusal):
         return refused(context, rows)
-    case = _head_case(context, head, len(rows))
+    case = _head_case(context, head)
     refusal = first_refusal(HEAD_RULES, case, context.manners.guarded)
     if refusal or case.stay is None:
         return refused(context, refusal or Refusal("RE1077"))
@@ -36,9 +36,10 @@ def answer(context: Context, data: JsonObject) -> Reply:
 
 
 def _rows(context: Context, data: JsonObject) -> list[JsonObject] | Refusal:
-    """The list; too many rows have a code of their own here (RE1071)."""
-    given = data.get("datalist")
-    if isinstance(given, list) and len(given) > MOST_ROWS:
+    """The list; too many rows have a code of their own here (费用明细信息条数超限)."""
+    rows = data.get("datalist")
+    most = context.spec.max_rows
+    if isinstance(rows, list) and most is not None and len(rows) > most:
         return Refusal("RE1071")
     return read_list(context, data)
 
@@ -67,7 +68,7 @@ def _charge(context: Context, row: JsonObject, stay: Stay) -> Fee | Refusal:
     return fee
 
 
-def _head_case(context: Context, head: JsonObject, rows: int) -> FeeHeadCase:
+def _head_case(context: Context, head: JsonObject) -> FeeHeadCase:
     world = context.world
     return FeeHeadCase(
         province=context.access.province,
@@ -77,7 +78,6 @@ def _head_case(context: Context, head: JsonObject, rows: int) -> FeeHeadCase:
         aka130=head["aka130"],
         aac002=head["aac002"],
         aac003=head["aac003"],
-        rows=rows,
         institution=world.institution(head["akb020"]),
         stays_of_person=tuple(world.stays_of(head["aac002"])),
         stays_numbered=tuple(world.stays_numbered(head["akc190"])),
