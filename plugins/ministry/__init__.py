@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.hookspecs import ProtocolSpec, hookimpl
-from plugins.ministry.adapter import build, catalog
+from plugins.ministry.adapter import build, ministry_catalog
 from plugins.ministry.settings import KEY_USES, OPTIONS
 
 
@@ -18,7 +18,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
             title="工伤保险异地就医系统（部级）",
             options=OPTIONS,
             keys=KEY_USES,
-            load_catalog=catalog,
+            load_catalog=ministry_catalog,
             build=build,
             simulate=_simulate,
         )

@@ -19,14 +19,14 @@ from plugins.ministry.settings import Settings, read_settings
 PROBE: Final = "GYU000"
 
 
-def catalog() -> Catalog:
+def ministry_catalog() -> Catalog:
     return load_catalog("plugins.ministry.catalog")
 
 
 def build(options: Mapping[str, Any], source: KeySource) -> MinistryAdapter:
     """The adapter for one access key. Raises ConfigurationError."""
     settings = read_settings(options)
-    return MinistryAdapter(catalog(), settings, Keys(source, settings.own_key, settings.peer_key))
+    return MinistryAdapter(ministry_catalog(), settings, Keys(source, settings.own_key, settings.peer_key))
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,7 @@ def registered() -> dict[str, ProtocolSpec]:
     manager = pluggy.PluginManager("his_agent")
     manager.add_hookspecs(Hooks)
     for name, module in groups[GROUP].items():
+        importlib.import_module(f"{module}.catalog")  # a subpackage takes its name in the plugin's module
         manager.register(importlib.import_module(module), name)
     manager.check_pending()
     found: list[ProtocolSpec] = []
