@@ -8,12 +8,13 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.checks import run_checks
-from agent.control.key_handlers import KeyHandlers, key_uses
+from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers, message_json
 from agent.crypto.backends import describe
 from agent.dispatch.exchange import answered
 from agent.errors import AgentError, ControlError
 from agent.events import JsonObject
+from agent.key_material import key_uses
 
 if TYPE_CHECKING:
     from agent.daemon import Daemon

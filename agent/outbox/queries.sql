@@ -516,7 +516,7 @@ FROM submission s INDEXED BY submission_deadline
 WHERE s.deadline_at <= ? AND s.deadline_at IS NOT NULL AND s.finished_at IS NULL
 ORDER BY s.deadline_at LIMIT ?;
 
--- name: messages_of
+-- name: messages_in_order
 SELECT number FROM message WHERE submission = ? ORDER BY position, number;
 
 -- name: addresses

@@ -215,7 +215,7 @@ class Reader:
         return content
 
     def messages_of(self, submission: int) -> list[MessageView]:
-        return self._views("messages_of", submission)
+        return self._views("messages_in_order", submission)
 
     def near_deadline(self, until: datetime, limit: int) -> list[MessageView]:
         return self._views("near_deadline", to_micros(until), limit)
