@@ -5,14 +5,29 @@ from __future__ import annotations
 import hashlib
 from base64 import b64decode
 from binascii import Error as Base64Error
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import KeyRejected
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+    from agent.hookspecs import KeyUse, ProtocolSpec
+
 _FINGERPRINT_DIGITS: Final = 16
+
+
+def key_uses(protocol: ProtocolSpec, options: Mapping[str, Any]) -> tuple[KeyUse, ...]:
+    """The keys that a configured system needs. An option whose default is a key's name renames it."""
+    from agent.hookspecs import KeyUse
+
+    renamed = {
+        option.default: options[option.name]
+        for option in protocol.options
+        if isinstance(option.default, str) and options.get(option.name)
+    }
+    return tuple(KeyUse(str(renamed.get(use.name, use.name)), use.about, use.kind) for use in protocol.keys)
 
 
 def fingerprint(kind: str, text: str) -> str:

@@ -1,0 +1,42 @@
+"""``his-agent check``: what is wrong with an installation, and what to do about each finding.
+
+Checks look and report; none of them changes anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.checks.folders import check_folders
+from agent.checks.keys import check_keys, check_sm2
+from agent.checks.machine import check_clock, check_disk
+from agent.checks.model import Finding, Level, worst
+from agent.key_material import key_uses
+
+if TYPE_CHECKING:
+    from agent.clock import Clock
+    from agent.config.model import AgentConfig
+    from agent.keys import KeyRing
+    from agent.registry import Registry
+
+__all__ = ["Finding", "Level", "run_checks", "worst"]
+
+
+def run_checks(config: AgentConfig, registry: Registry, ring: KeyRing, clock: Clock) -> list[Finding]:
+    """Everything that can be told without opening the database or talking to a platform.
+
+    The daemon adds what it knows of its lanes, the command line whether the database opens.
+    """
+    protocols = registry.require(config.systems)
+    uses = {
+        use.name: use
+        for name, protocol in protocols.items()
+        for use in key_uses(protocol, config.systems[name].options)
+    }
+    return [
+        *check_clock(clock),
+        *check_disk(config.data),
+        *check_folders(config),
+        *check_keys(ring, uses.values()),
+        *check_sm2(),
+    ]

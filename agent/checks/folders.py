@@ -1,0 +1,90 @@
+"""Checks of the folders: there, writable, and on the volumes where renaming works."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent.checks.model import Finding, Level
+from agent.config.model import AgentConfig, FolderConfig
+
+_KINDS = ("inbox", "results", "archive", "rejected", "taking")
+
+
+def check_folders(config: AgentConfig) -> Iterator[Finding]:
+    if not config.systems:
+        yield Finding(
+            "systems",
+            Level.ERROR,
+            str(config.path),
+            "没有配置任何系统，收到的文件无处可送",
+            "请在配置文件里启用 [systems.…] 一节",
+        )
+    yield from _check_data(config.data)
+    for folder in config.folders:
+        faults = [fault for kind in _KINDS for fault in _check_one(folder, kind)]
+        faults += _check_volumes(folder) if not faults else []
+        yield from faults or [Finding("folder", Level.OK, folder.name, f"收件文件夹正常：{folder.inbox}")]
+
+
+def _check_data(data: Path) -> Iterator[Finding]:
+    problem = _unusable(data)
+    if problem:
+        yield Finding("data", Level.ERROR, str(data), f"数据目录{problem}", _hint(data))
+    elif os.name == "posix" and stat.S_IMODE(data.stat().st_mode) & 0o007:
+        yield Finding(
+            "data",
+            Level.WARNING,
+            str(data),
+            "其他账户可以读取数据目录",
+            f"请收紧权限：chmod o-rwx {data}",
+        )
+    else:
+        yield Finding("data", Level.OK, str(data), "数据目录可用")
+
+
+def _check_one(folder: FolderConfig, kind: str) -> Iterator[Finding]:
+    path: Path = getattr(folder, kind)
+    problem = _unusable(path)
+    if problem:
+        where = f"folders.{folder.name}.{kind}"
+        yield Finding("folder", Level.ERROR, where, f"{path} {problem}", _hint(path))
+
+
+def _check_volumes(folder: FolderConfig) -> list[Finding]:
+    """Taking is a rename; between volumes that would be a copy, which a crash can cut in half."""
+    if folder.inbox.stat().st_dev == folder.taking.stat().st_dev:
+        return []
+    return [
+        Finding(
+            "folder",
+            Level.ERROR,
+            f"folders.{folder.name}.taking",
+            f"{folder.taking} 与收件文件夹不在同一个盘（卷）上",
+            "请把 taking 改到收件文件夹所在的盘上，或不填",
+        )
+    ]
+
+
+def _unusable(path: Path) -> str:
+    """Why the agent cannot work in ``path`` (Chinese), or "". Tries by really writing a file."""
+    if not path.exists():
+        return "不存在"
+    if not path.is_dir():
+        return "不是文件夹"
+    probe = path / f".his-agent-check-{secrets.token_hex(4)}.tmp"
+    try:
+        probe.write_bytes(b"")
+        probe.unlink()
+    except OSError as error:
+        return f"不可写（{error.strerror}）"
+    return ""
+
+
+def _hint(path: Path) -> str:
+    if path.exists():
+        return "请给运行代理程序的账户读写权限"
+    return "运行 his-agent init 可以建立缺少的文件夹；共享目录请检查网络和账户"

@@ -1,0 +1,58 @@
+"""The command line: one module per command, imported when it is run."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from agent.cli import exits
+from agent.cli.base import LazyGroup
+from agent.cli.session import Session
+from agent.errors import AgentError
+
+MODULES: Final = {
+    "init": ("agent.cli.init", "写出配置样例，建立各文件夹"),
+    "check": ("agent.cli.check", "检查配置、密钥、文件夹、时钟和连通情况"),
+    "run": ("agent.cli.run", "运行代理程序，直到被停止"),
+    "stop": ("agent.cli.stop", "停止运行中的代理程序"),
+    "status": ("agent.cli.status", "显示运行状态"),
+    "submit": ("agent.cli.submit", "把文件放进收件文件夹，可等待结果"),
+    "outbox": ("agent.cli.outbox", "查看和处置待发消息"),
+    "keys": ("agent.cli.keys", "导入、列出、删除密钥"),
+    "catalog": ("agent.cli.catalog", "查看和导出接口目录"),
+    "simulate": ("agent.cli.simulate", "启动某个系统的演练服务器"),
+    "demo": ("agent.cli.demo", "在本机完整演示一遍"),
+}
+
+root = LazyGroup(
+    "his-agent",
+    modules=MODULES,
+    help="医院工作站边缘代理：把 HIS 放下的文件可靠、按序地送到各平台。",
+)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The entry point. Ends the process with one of :mod:`agent.cli.exits`."""
+    raise SystemExit(run(arguments))
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; returns its exit code."""
+    from agent.cli import output, usage
+
+    output.tolerate_narrow_consoles()
+    session = Session()
+    try:
+        code = root.main(arguments, prog_name="his-agent", standalone_mode=False, obj=session)
+    except click.UsageError as error:
+        usage.write(error)
+        return exits.USAGE
+    except AgentError as error:
+        output.write_error(error, as_json=session.json)
+        return exits.exit_code(error)
+    except (click.Abort, KeyboardInterrupt):
+        return exits.INTERRUPTED
+    except BrokenPipeError:
+        return exits.FAILURE
+    return code if isinstance(code, int) else exits.OK

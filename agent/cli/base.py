@@ -1,0 +1,120 @@
+"""Commands that speak Chinese, and groups that import a command only when it is run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agent.cli.session import Session
+
+
+class _Chinese(click.Command):
+    """Headings and placeholders of the help text in Chinese."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), prefix="用法：")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        records = [record for parameter in self.get_params(ctx) if (record := parameter.get_help_record(ctx))]
+        if records:
+            with formatter.section("选项"):
+                formatter.write_dl(records)
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.help = "显示帮助"
+        return option
+
+
+class Command(_Chinese):
+    """A command with the options that every command has: ``--config``, ``--json``, ``--help``."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        attributes.setdefault("options_metavar", "[选项]")
+        super().__init__(*args, **attributes)
+        self.params += common_options()
+
+
+class Group(_Chinese, click.Group):
+    """A group whose commands are listed under 命令."""
+
+    command_class = Command
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        attributes.setdefault("options_metavar", "[选项]")
+        attributes.setdefault("subcommand_metavar", "命令 …")
+        super().__init__(*args, **attributes)
+        self.params += common_options()
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        super().format_options(ctx, formatter)
+        with formatter.section("命令"):
+            formatter.write_dl([(name, self.short_help_of(ctx, name)) for name in self.list_commands(ctx)])
+
+    def short_help_of(self, ctx: click.Context, name: str) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(limit=80) if command else ""
+
+
+class LazyGroup(Group):
+    """``modules`` maps a command's name to its module and its one line of help. The module is imported
+    when the command is run; its ``command`` attribute is the command."""
+
+    def __init__(self, *args: Any, modules: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self._modules = modules
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self._modules)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in self._modules:
+            return None
+        command: click.Command = import_module(self._modules[cmd_name][0]).command
+        return command
+
+    def short_help_of(self, ctx: click.Context, name: str) -> str:
+        return self._modules[name][1]
+
+
+def common_options() -> list[click.Parameter]:
+    """Accepted before and after a command's name; the later one counts."""
+    return [
+        click.Option(
+            ["--config"],
+            type=click.Path(path_type=Path),
+            metavar="文件",
+            help="配置文件；也可用环境变量 HIS_AGENT_CONFIG 指定",
+            expose_value=False,
+            callback=_set_config,
+        ),
+        click.Option(
+            ["--json"],
+            is_flag=True,
+            help="以 JSON 输出，供程序读取",
+            expose_value=False,
+            callback=_set_json,
+        ),
+    ]
+
+
+def _set_config(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.ensure_object(Session).config = value
+
+
+def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(Session).json = True
+
+
+def command(name: str, **attributes: Any) -> Callable[[Callable[..., Any]], Command]:
+    return click.command(name, cls=Command, **attributes)
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -1,0 +1,107 @@
+"""``his-agent check``: findings, each with what to do. The daemon checks when it runs, since its
+account's keyring and its lanes are what counts; else this process does what it can."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.cli import exits
+from agent.cli.base import command as make_command
+from agent.cli.base import pass_session
+from agent.cli.output import write_json, write_line, write_table
+from agent.cli.session import Session, key_ring
+from agent.errors import AgentError, ConfigurationError, ControlError, KeyMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from agent.checks import Finding
+    from agent.config import AgentConfig
+    from agent.registry import Registry
+
+_MARKS = {"ok": "正常", "warning": "注意", "error": "错误"}
+
+
+@make_command("check", help="检查配置、密钥、文件夹、时钟、磁盘、数据库和连通情况，并说明每个问题怎么处理。")
+@pass_session
+def command(session: Session) -> int:
+    findings = _findings(session)
+    faulty = any(finding["level"] != "ok" for finding in findings)
+    if session.json:
+        write_json({"ok": not faulty, "findings": findings})
+    else:
+        _draw(findings)
+    return exits.FAILURE if faulty else exits.OK
+
+
+def _findings(session: Session) -> list[Mapping[str, str]]:
+    from agent.registry import Registry
+
+    registry = Registry()
+    try:
+        config = session.load(registry)
+    except ConfigurationError as error:
+        return [finding.as_json() for finding in _of_configuration(error)]
+    try:
+        found = session.client(config).call("check")["findings"]
+        return [dict(finding) for finding in found]
+    except ControlError as error:
+        unreachable = error
+    return [finding.as_json() for finding in _own_findings(config, registry, unreachable)]
+
+
+def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlError) -> list[Finding]:
+    from agent.checks import Finding, Level, run_checks
+    from agent.clock import SystemClock
+
+    ring = key_ring(config)
+    daemon = Finding(
+        "daemon",
+        Level.WARNING,
+        "his-agent",
+        f"{unreachable.message}；以下按当前账户检查，未测试与平台的连通",
+        unreachable.hint,
+    )
+    findings = [daemon, *run_checks(config, registry, ring, SystemClock())]
+    if exits.error_code(unreachable) == "not_running":
+        findings.append(_outbox(config))
+    return findings
+
+
+def _outbox(config: AgentConfig) -> Finding:
+    from agent.checks import Finding, Level
+    from agent.cli.direct import database, opened_outbox
+
+    path = database(config)
+    if not path.exists():
+        return Finding("outbox", Level.OK, str(path), "数据库将在首次运行时建立")
+    try:
+        with opened_outbox(config):
+            return Finding("outbox", Level.OK, str(path), "数据库可以打开")
+    except KeyMissing as error:
+        return Finding("outbox", Level.ERROR, str(path), f"数据库打不开：{error.message}", error.hint)
+    except AgentError as error:
+        return Finding("outbox", Level.ERROR, str(path), error.message, error.hint)
+
+
+def _of_configuration(error: ConfigurationError) -> list[Finding]:
+    from agent.checks import Finding, Level
+
+    problems = error.details.get("problems")
+    if not isinstance(problems, tuple):
+        return [Finding("configuration", Level.ERROR, "", error.message, error.hint)]
+    return [
+        Finding("configuration", Level.ERROR, key, expected, "请修改配置文件") for key, expected in problems
+    ]
+
+
+def _draw(findings: list[Mapping[str, str]]) -> None:
+    rows = [
+        (_MARKS[finding["level"]], finding["subject"], finding["message"], finding["hint"])
+        for finding in findings
+    ]
+    write_table(("结果", "对象", "说明", "怎么处理"), rows, grades=[finding["level"] for finding in findings])
+    faults = sum(finding["level"] != "ok" for finding in findings)
+    write_line(
+        f"共 {len(findings)} 项，{faults} 项需要处理" if faults else f"共 {len(findings)} 项，全部正常"
+    )

@@ -1,0 +1,142 @@
+"""``his-agent outbox …``: messages, and the decisions that only a person can take."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from agent.cli.base import Group, pass_session
+from agent.cli.direct import call
+from agent.cli.output import write_json, write_line, write_table
+from agent.cli.session import Session
+from agent.events import JsonObject
+
+command = Group(
+    "outbox",
+    help="查看和处置待发消息。代理程序运行时由它执行；没有运行时直接操作数据库。每次处置都有审计记录。",
+)
+
+_MEANINGS = {
+    "staging": "接收中",
+    "ready": "待发",
+    "in_flight": "发送中",
+    "inquiring": "查询中",
+    "accepted": "已受理",
+    "partial": "部分受理",
+    "rejected": "被拒绝",
+    "unknown": "结果不明",
+    "blocked": "被前面的失败挡住",
+    "parked": "暂停待处理",
+    "expired": "已过期",
+    "cancelled": "已取消",
+    "invalid": "内容有误",
+}
+_SHOWN = ("message", "system", "transaction", "his_id", "state", "code", "tries", "blocked_by", "received_at")
+_message = click.argument("message", type=click.IntRange(min=1), metavar="编号")
+
+
+_why = click.option("--reason", metavar="说明", required=True, help="原因，写入审计记录")
+_why_or_not = click.option("--reason", metavar="说明", default="", help="原因，写入审计记录")
+
+
+@command.command("list", help="列出消息，可按状态和系统筛选。")
+@click.option("--state", type=click.Choice(list(_MEANINGS)), help="只看某个状态的消息")
+@click.option("--system", default="", metavar="系统", help="只看某个系统的消息")
+@click.option("--limit", type=click.IntRange(1, 10000), default=100, metavar="条数", help="最多列出多少条")
+@pass_session
+def list_messages(session: Session, state: str | None, system: str, limit: int) -> None:
+    answer = call(session, "outbox.list", {"state": state or "", "system": system, "limit": limit})
+    if session.json:
+        write_json(answer)
+        return
+    columns = ("编号", "系统", "交易", "HIS 编号", "状态", "代码", "次数", "被谁挡住", "收到时间")
+    write_table(columns, [_row(message) for message in answer["messages"]])
+
+
+@command.command("show", help="显示一条消息和它的经过。")
+@_message
+@pass_session
+def show(session: Session, message: int) -> None:
+    answer = call(session, "outbox.show", {"message": message})
+    if session.json:
+        write_json(answer)
+        return
+    for name, value in answer["message"].items():
+        write_line(f"{name}: {_cell(value)}")
+    for entry in answer["history"]:
+        write_line("  " + "  ".join(f"{name}={_cell(value)}" for name, value in entry.items()))
+
+
+@command.command("retry", help="把结果不明或暂停的消息重新发送。确认对方没有收到时才可以这样做。")
+@_message
+@_why_or_not
+@pass_session
+def retry(session: Session, message: int, reason: str) -> None:
+    answer = _act(session, "outbox.retry", message, reason)
+    _tell(session, answer, f"消息 {message} 已重新排队")
+
+
+@command.command("skip", help="放行被一条失败消息挡住的后续消息；这条消息本身不再发送。")
+@_message
+@_why
+@pass_session
+def skip(session: Session, message: int, reason: str) -> None:
+    answer = _act(session, "outbox.skip", message, reason)
+    _tell(session, answer, f"已放行 {answer.get('released', 0)} 条后续消息")
+
+
+@command.command("cancel", help="取消一条消息所属的提交中尚未发出的部分。")
+@_message
+@_why
+@pass_session
+def cancel(session: Session, message: int, reason: str) -> None:
+    answer = _act(session, "outbox.cancel", message, reason)
+    _tell(session, answer, f"消息 {message} 所属的提交已取消")
+
+
+@command.command("resolve", help="裁定结果不明或暂停的消息：对方已受理、已拒绝，或重新发送。")
+@_message
+@click.option(
+    "--as",
+    "verdict",
+    type=click.Choice(("accepted", "rejected", "resend")),
+    required=True,
+    help="accepted 已受理；rejected 已拒绝；resend 重新发送",
+)
+@click.option("--data", default="{}", metavar="JSON", help='对方给出的编号等，例如 {"akc190": "…"}')
+@_why
+@pass_session
+def resolve(session: Session, message: int, verdict: str, data: str, reason: str) -> None:
+    answer = _act(session, "outbox.resolve", message, reason, **{"as": verdict, "data": _object(data)})
+    _tell(session, answer, f"消息 {message} 已裁定为 {verdict}")
+
+
+def _act(session: Session, verb: str, message: int, reason: str, **more: object) -> JsonObject:
+    args: JsonObject = {"message": message, "who": getpass.getuser(), "why": reason, **more}
+    return call(session, verb, args)
+
+
+def _tell(session: Session, answer: JsonObject, sentence: str) -> None:
+    if session.json:
+        write_json(answer)
+    else:
+        write_line(sentence)
+
+
+def _object(text: str) -> JsonObject:
+    from agent import jsontext
+
+    try:
+        return jsontext.read_object(text)
+    except jsontext.JsonTextError as error:
+        raise click.BadParameter(str(error), param_hint="--data") from None
+
+
+def _row(message: JsonObject) -> tuple[str, ...]:
+    shown = {**message, "state": _MEANINGS.get(str(message.get("state")), message.get("state"))}
+    return tuple(_cell(shown.get(name)) for name in _SHOWN)
+
+
+def _cell(value: object) -> str:
+    return "" if value is None else str(value)

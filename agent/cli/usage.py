@@ -1,0 +1,41 @@
+"""Usage errors in Chinese."""
+
+from __future__ import annotations
+
+import click
+
+
+def explain(error: click.UsageError) -> str:
+    """What is wrong with the command line, in Chinese."""
+    if isinstance(error, click.NoSuchOption):
+        return f"没有选项 {error.option_name}{_possibly(error.possibilities or ())}"
+    if isinstance(error, click.exceptions.NoSuchCommand):
+        return f"没有命令 {error.command_name}{_possibly(error.possibilities or ())}"
+    if isinstance(error, click.MissingParameter):
+        return f"缺少{_parameter(error)}"
+    if isinstance(error, click.BadParameter):
+        return f"{_parameter(error)}的值不对：{error.message}"
+    if isinstance(error, click.BadOptionUsage):
+        return f"选项 {error.option_name} 用法不对：缺少值或多了值"
+    if isinstance(error, click.BadArgumentUsage):
+        return f"参数用法不对：{error.message}"
+    return f"命令行有误：{error.format_message()}"
+
+
+def write(error: click.UsageError) -> None:
+    """The explanation and the usage line on standard error."""
+    click.echo(f"错误：{explain(error)}", err=True)
+    if error.ctx is not None:
+        click.echo(error.ctx.get_usage(), err=True)
+        click.echo(f"处理：{error.ctx.command_path} --help 可查看说明", err=True)
+
+
+def _parameter(error: click.BadParameter) -> str:
+    if isinstance(error.param, click.Argument):
+        return f"参数 {error.param.make_metavar(error.ctx) if error.ctx else error.param.human_readable_name}"
+    return f"选项 {error.param.opts[0]}" if error.param is not None else "参数"
+
+
+def _possibly(names: object) -> str:
+    listed = [str(name) for name in names] if isinstance(names, list | tuple | set) else []
+    return f"，是否想用 {'、'.join(sorted(listed))}" if listed else ""
