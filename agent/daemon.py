@@ -13,6 +13,7 @@ from agent.control import endpoint_at
 from agent.control.server import ControlServer
 from agent.crypto.at_rest import DataKey
 from agent.desk import Desk
+from agent.faults import crash_point
 from agent.housekeeping import Housekeeping
 from agent.intake.control_files import ControlFiles
 from agent.intake.folder import FolderIntake
@@ -77,6 +78,7 @@ class Daemon:
     def stop(self) -> None:
         """Take nothing new, let what is in flight end, leave the rest on disk."""
         self.stopping.set()
+        crash_point("daemon.stopping")
         for intake in self.intakes:
             intake.source.wakeup.set()
         for system in self.systems.values():
@@ -90,6 +92,7 @@ class Daemon:
         if not late:
             self.replies.write_due()
         self.control.stop()
+        crash_point("daemon.before_close")
         self.outbox.close()
         log.info("agent stopped")
 

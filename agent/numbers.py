@@ -23,6 +23,7 @@ from agent import jsontext
 from agent.disk import replace_durably
 from agent.errors import ConfigurationError, SerialsExhausted, StoreDamaged, StoreError, StoreFull
 from agent.events import Series
+from agent.faults import crash_point
 from agent.outbox.base import Outbox, Transaction
 
 BLOCK = 200
@@ -124,7 +125,9 @@ class Numbers:
         if new_day and key[1]:
             self._forget_old(tx)
         try:
+            crash_point("numbers.before_mark")
             replace_durably(self.high_water, _marks_text(self._marks), mode=0o600)
+            crash_point("numbers.after_mark")
         except OSError as error:
             raise StoreFull(
                 "号段文件不能写入，暂停发送",

@@ -43,6 +43,7 @@ class Exchange:
         self, head: Head, draft: Draft, ids: Mapping[str, str], expired: Callable[[], bool]
     ) -> Decision:
         """Send a claimed message. Expiry and stop are looked at immediately before the first byte."""
+        crash_point("dispatch.after_claim")
         try:
             request = self.adapter.encode(draft, ids, self.clock.now())
             self.transport.prepare(request.url)

@@ -20,6 +20,7 @@ from agent.dispatch.judgement import (
 )
 from agent.errors import AgentError, AnswerRejected, ConfigurationError
 from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
+from agent.faults import crash_point
 from agent.outbox.base import Transaction
 from agent.outbox.model import Head, Settled
 
@@ -41,7 +42,10 @@ def ask_about(head: Head, exchange: Exchange, fresh_ids: Callable[[Draft], Mappi
         question = exchange.adapter.inquire(head.draft, attempt.ids)
         if question is None:
             return Asked(Findings(()), possible=False)
-        result = exchange.ask(question, fresh_ids(question))
+        ids = fresh_ids(question)
+        crash_point("inquiry.before_send")
+        result = exchange.ask(question, ids)
+        crash_point("inquiry.after_answer")
         if isinstance(result, InternalDefect):
             conclusions.append((attempt.number, Conclusion(Finding.UNDECIDED)))
             continue

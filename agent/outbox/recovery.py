@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent.faults import crash_point
 from agent.outbox import intake
 from agent.outbox.claiming import mark_doubtful
 from agent.outbox.model import AttemptState
@@ -13,6 +14,7 @@ def recover(work: Work) -> tuple[int, int]:
     """Returns how many messages are in doubt since, and how many stages were removed."""
     doubtful = _doubt_flying(work)
     stages = _remove_stages(work)
+    crash_point("recovery.before_commit")
     finish_step(work)
     return doubtful, stages
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from agent.errors import StoreError
+from agent.faults import crash_point
 from agent.outbox.connection import translated
 
 URGENT_IN_A_ROW = 16
@@ -75,7 +76,9 @@ class Writer:
                 self.connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield
+                    crash_point("outbox.before_commit")
                     self.connection.execute("COMMIT")
+                    crash_point("outbox.after_commit")
                     committed()
                 except BaseException:
                     self._roll_back()

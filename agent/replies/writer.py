@@ -83,6 +83,7 @@ class ReplyWriter:
             write_flushed(aside, render(reply.result, folder.form, folder.encoding))
             crash_point("replies.before_rename")
             aside.replace(target)
+            crash_point("replies.after_rename")
         except OSError as error:
             log.warning("result not written yet", folder=reply.address.folder, errno=error.errno)
             return False
