@@ -29,8 +29,9 @@ def _draft(spec: TransactionSpec, batch: Batch, lane: str) -> Draft:
         rows=batch.rows,
         interactive=spec.class_ == "interactive",
         parallel=observing,
-        harmless=observing,
+        harmless=observing or spec.repeatable,
         blocks=bound,
         blockable=bound,
         expiry_blocks=spec.blocks_expired,
+        stop_on_refusal=spec.on_refusal == "stop",
     )

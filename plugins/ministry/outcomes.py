@@ -115,13 +115,12 @@ def _by_code(answer: Answer) -> Outcome:
 
 
 def _rows(spec: TransactionSpec, draft: Draft, data: JsonObject, *, whole: bool) -> tuple[RowOutcome, ...]:
-    """The fates of the draft's rows in their order, numbered as the submission's rows."""
+    """The fates of the draft's rows in their order."""
     if not (spec.list and spec.answer_list and spec.row_key):
         return ()
     sent = sent_rows(spec, draft.body)
     matched = match_rows(spec, draft.body, data.get(spec.answer_list), whole=whole)
-    first = _first_row(draft)
-    return tuple(_row(spec, first + place, sent[place], matched[place]) for place in sorted(matched))
+    return tuple(_row(spec, place, sent[place], matched[place]) for place in sorted(matched))
 
 
 def _row(spec: TransactionSpec, index: int, sent: JsonObject, told: JsonObject) -> RowOutcome:
@@ -129,8 +128,9 @@ def _row(spec: TransactionSpec, index: int, sent: JsonObject, told: JsonObject) 
     if not code:
         raise answer_refused("平台返回的明细缺少 ret_code", "row without ret_code")
     own_key = {name: text_of(sent.get(name)) for name in spec.row_key}
+    returned = {name: value for name, value in told.items() if name not in ("ret_code", "ret_msg")}
     message = text_of(told.get("ret_msg"))
-    return RowOutcome(index, code, message, accepted=code == DONE, data={**own_key, **told})
+    return RowOutcome(index, code, message, accepted=code == DONE, data={**own_key, **returned})
 
 
 def _verdict(spec: TransactionSpec, code: str, rows: tuple[RowOutcome, ...]) -> Verdict:
@@ -143,17 +143,12 @@ def _verdict(spec: TransactionSpec, code: str, rows: tuple[RowOutcome, ...]) -> 
 
 
 def _refused(spec: TransactionSpec, draft: Draft, rows: tuple[RowOutcome, ...]) -> tuple[Scope, ...]:
-    sent, first = sent_rows(spec, draft.body), _first_row(draft)
-    return refused_scopes(spec, draft.body, (sent[row.index - first] for row in rows if not row.accepted))
+    sent = sent_rows(spec, draft.body)
+    return refused_scopes(spec, draft.body, (sent[row.index] for row in rows if not row.accepted))
 
 
 def _identifiers(
     spec: TransactionSpec, draft: Draft, data: JsonObject, rows: tuple[RowOutcome, ...]
 ) -> tuple[Identifier, ...]:
-    first = _first_row(draft)
-    accepted = {row.index - first: row.data for row in rows if row.accepted}
+    accepted = {row.index: row.data for row in rows if row.accepted}
     return identifiers_of(spec, draft.body, data, accepted)
-
-
-def _first_row(draft: Draft) -> int:
-    return draft.rows[0] if draft.rows else 0

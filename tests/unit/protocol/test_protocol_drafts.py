@@ -140,3 +140,13 @@ def test_the_earliest_deadline_counts(deadlines: tuple[Deadline, ...], seconds: 
 def test_midnight_is_beijings() -> None:
     spec = replace(GYU102, deadlines=(Deadline(midnight=True),))
     assert deadline_s(spec, at(22).astimezone(at(22, hours_east=-5).tzinfo)) == 2 * 3600
+
+
+def test_what_may_simply_be_sent_again_is_harmless_but_keeps_its_place() -> None:
+    draft = drafts_of(replace(GYU102, repeatable=True, inquiry=""), {}, "lane")[0]
+    assert (draft.harmless, draft.parallel, draft.blocks) == (True, False, True)
+
+
+def test_a_partial_refusal_stops_its_submission_where_the_catalog_says_so() -> None:
+    assert drafts_of(replace(GYU102, on_refusal="stop"), {}, "lane")[0].stop_on_refusal
+    assert not drafts_of(GYU102, {}, "lane")[0].stop_on_refusal
