@@ -11,7 +11,6 @@ from agent.clock import Clock, SystemClock
 from agent.config.model import AgentConfig, FolderConfig
 from agent.control import endpoint_at
 from agent.control.server import ControlServer
-from agent.crypto.at_rest import DataKey
 from agent.desk import Desk
 from agent.faults import crash_point
 from agent.housekeeping import Housekeeping
@@ -23,9 +22,9 @@ from agent.keys import KeyRing
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger, hide
 from agent.numbers import Numbers
+from agent.opening import open_outbox
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled
-from agent.outbox.store import SqliteOutbox
 from agent.registry import Registry
 from agent.replies.writer import ReplyWriter, ResultFolder
 from agent.sources.folder import FolderSource
@@ -36,7 +35,6 @@ from agent.system import Surroundings, System, build_system
 STOP_WITHIN_S: Final = 20.0
 DATABASE: Final = "outbox.db"
 HIGH_WATER: Final = "numbers.json"
-FIRST_KEY: Final = 1
 
 log = get_logger("agent.daemon")
 
@@ -99,9 +97,12 @@ class Daemon:
     # -- building ---------------------------------------------------------------------------------
     def _open_outbox(self) -> Outbox:
         self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        path = self.config.data / DATABASE
-        key = DataKey(FIRST_KEY, self.keys.data_key(create=not path.exists()))
-        return SqliteOutbox(path, key, clock=self.clock, answer_within_s=self.config.answer_within_s)
+        return open_outbox(
+            self.config.data / DATABASE,
+            keys=self.keys,
+            clock=self.clock,
+            answer_within_s=self.config.answer_within_s,
+        )
 
     def _build_systems(self) -> None:
         numbers = Numbers(

@@ -23,11 +23,14 @@ MODULES: Final = {
     "catalog": ("agent.cli.catalog", "查看和导出接口目录"),
     "simulate": ("agent.cli.simulate", "启动某个系统的演练服务器"),
     "demo": ("agent.cli.demo", "在本机完整演示一遍"),
+    "read-file": ("agent.cli.read_file", "读取一个大文件"),
 }
+HIDDEN: Final = frozenset({"read-file"})
 
 root = LazyGroup(
     "his-agent",
     modules=MODULES,
+    hidden=HIDDEN,
     help="医院工作站边缘代理：把 HIS 放下的文件可靠、按序地送到各平台。",
 )
 

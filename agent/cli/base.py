@@ -63,14 +63,21 @@ class Group(_Chinese, click.Group):
 
 class LazyGroup(Group):
     """``modules`` maps a command's name to its module and its one line of help. The module is imported
-    when the command is run; its ``command`` attribute is the command."""
+    when the command is run; its ``command`` attribute is the command. ``hidden`` ones run unlisted."""
 
-    def __init__(self, *args: Any, modules: Mapping[str, tuple[str, str]], **attributes: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        modules: Mapping[str, tuple[str, str]],
+        hidden: frozenset[str] = frozenset(),
+        **attributes: Any,
+    ) -> None:
         super().__init__(*args, **attributes)
         self._modules = modules
+        self._hidden = hidden
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(self._modules)
+        return [name for name in self._modules if name not in self._hidden]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._modules:

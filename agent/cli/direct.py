@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -49,8 +48,8 @@ def _here(config: AgentConfig, verb: str, args: JsonObject) -> JsonObject:
 def opened_outbox(config: AgentConfig) -> Iterator[Outbox]:
     """The database under this process's lock. Raises StoreLocked, StoreDamaged, KeyMissing …"""
     from agent.clock import SystemClock
+    from agent.opening import open_outbox
 
-    open_outbox = import_module("agent.outbox").open_outbox
     outbox: Outbox = open_outbox(
         database(config),
         keys=key_ring(config),
