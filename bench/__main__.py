@@ -1,4 +1,4 @@
-"""``python -m bench [--quick] [--only PART …] [--folder DIR] [--strict]``; also ``bench-data/result.json``."""
+"""``python -m bench [--quick] [--only PART …] [--folder DIR] [--strict]``; see also its ``result.json``."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The contract of a transport: bytes out, bytes in, and the truth about what may have left.
 
-A transport never repeats a request, follows no redirect, judges no status and reads no environment
-variable. It knows one thing better than anybody else: whether a byte of a request may have left
-this machine. :class:`agent.errors.NotSent` means that it provably did not (architecture, "Failure
+A transport never repeats a request, follows no redirect, judges no status and takes no proxy from
+the environment. It knows one thing better than anybody else: whether a byte of a request may have
+left this machine. :class:`agent.errors.NotSent` means that it provably did not (architecture, "Failure
 kinds"); everything that goes wrong after the first byte was handed to the operating system is
 :class:`agent.errors.MaybeSent`.
 """

@@ -106,7 +106,6 @@ def _tunnel(connection: socket.socket, proxy: Proxy, origin: Origin, deadline: D
 
 def _make_context(verify: bool, ca_file: Path | None) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -110,6 +110,17 @@ def test_encrypted_requests_share_one_tunnel_and_hide_from_the_proxy(
             transport.abort()
 
 
+def test_tunnel_is_asked_for_by_name_and_port_even_for_the_usual_port(build: Build) -> None:
+    asked: list[bytes] = []
+
+    def script(conversation: Conversation) -> None:
+        asked.append(read_connect(conversation))
+
+    with serving(script) as proxy, pytest.raises(NotSent):
+        build(replace(QUICK, proxy=proxy_url(proxy))).prepare("https://platform.example/")
+    assert asked[0].startswith(b"CONNECT platform.example:443 HTTP/1.1\r\nHost: platform.example:443\r\n")
+
+
 def test_plain_request_names_its_whole_url_to_the_proxy(build: Build) -> None:
     with serving(answering) as proxy:
         transport = build(replace(QUICK, proxy=proxy_url(proxy, "clerk:word@")))

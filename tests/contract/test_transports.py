@@ -254,6 +254,14 @@ def test_authority_of_nobodys_choice_is_not_sent(make: Make, authority: Authorit
         assert server.requests == []
 
 
+def test_authority_of_the_operating_system_is_trusted(
+    make: Make, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.ca_file))  # where OpenSSL looks for the system's
+    with serving(answering(OK), authority.server_context()) as server:
+        assert make(replace(QUICK, connect_s=5.0)).send(post(server.url())).status == 200
+
+
 def test_ca_file_replaces_all_other_authorities(
     make: Make, tmp_path_factory: pytest.TempPathFactory, trusting: TransportSettings
 ) -> None:

@@ -61,6 +61,13 @@ def test_close_without_an_answer_is_maybe_sent_and_not_repeated() -> None:
         assert len(server.requests) == 1
 
 
+def test_silent_server_is_maybe_sent_within_the_answer_timeout() -> None:
+    with serving(Conversation.until_closed) as server, WebSession(replace(QUICK, answer_s=0.2)) as session:
+        with pytest.raises(MaybeSent) as caught:
+            session.request("GET", server.url())
+        assert caught.value.details["reason"] == "timeout"
+
+
 def test_url_that_can_never_work_is_a_fault_of_configuration() -> None:
     with WebSession(QUICK) as session, pytest.raises(ConfigurationError):
         session.request("GET", "ftp://host/")

@@ -56,6 +56,10 @@ def test_proxy_is_none_where_none_is_configured() -> None:
     assert parse_proxy("") is None
 
 
+def test_proxy_password_may_hold_an_at_sign() -> None:
+    assert parse_proxy("http://clerk:a@b@proxy") == parse_proxy("http://clerk:a%40b@proxy:80")
+
+
 def test_proxy_hides_its_credentials_in_its_representation() -> None:
     proxy = parse_proxy("http://clerk:hidden@proxy:3128")
     assert proxy is not None
