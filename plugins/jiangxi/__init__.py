@@ -1,0 +1,1 @@
+"""The Jiangxi province's platform for work-injury settlement at designated institutions."""
