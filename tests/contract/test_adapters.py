@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-import pluggy
 import pytest
 
 from agent import jsontext
@@ -29,7 +29,8 @@ from agent.errors import (
     SubmissionInvalid,
 )
 from agent.events import Draft, Outcome, Request, Response, Submission, Verdict
-from agent.hookspecs import GROUP, Hooks, ProtocolAdapter, ProtocolSpec
+from agent.hookspecs import GROUP, ProtocolAdapter, ProtocolSpec
+from agent.registry import Registry
 
 NOW = datetime(2026, 1, 2, 9, 0, tzinfo=BEIJING)
 PYPROJECT = Path(__file__).parents[2] / "pyproject.toml"
@@ -76,18 +77,15 @@ def samples() -> dict[str, Sample]:
 
 
 @cache
-def registered() -> dict[str, ProtocolSpec]:
+def registered() -> Mapping[str, ProtocolSpec]:
     """The protocols of our own distribution's entry points, registered as a stranger's would be."""
     groups = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["entry-points"]
-    manager = pluggy.PluginManager("his_agent")
-    manager.add_hookspecs(Hooks)
-    for name, module in groups[GROUP].items():
-        importlib.import_module(f"{module}.catalog")  # a subpackage takes its name in the plugin's module
-        manager.register(importlib.import_module(module), name)
-    manager.check_pending()
-    found: list[ProtocolSpec] = []
-    manager.hook.register_protocols(register=found.append)
-    return {spec.name: spec for spec in found}
+    points = [EntryPoint(name, module, GROUP) for name, module in groups[GROUP].items()]
+    for point in points:
+        importlib.import_module(
+            f"{point.value}.catalog"
+        )  # a subpackage takes its name in the plugin's module
+    return Registry(points).protocols()
 
 
 NAMES = sorted(registered())

@@ -32,6 +32,7 @@ def test_defaults_are_the_documents() -> None:
         ("url", "gsydjy.mohrss:7009/engine"),
         ("url", "ftp://gsydjy.mohrss/"),
         ("url", "http:///engine"),
+        ("url", 7009),
         ("access_key", "51990001"),
         ("access_key", "5199000011"),
         ("access_key", "５１９９００００１"),
