@@ -48,10 +48,11 @@ def match_rows(
 
 
 def demand_same(body: JsonObject, answer: JsonObject, fields: Iterable[str]) -> None:
-    """Raises AnswerRejected when a field stands in both with different values."""
+    """Raises AnswerRejected when a field stands in both with different values; case does not count, as
+    the last place of an identity number is written x or X."""
     for code in fields:
         asked, told = text_of(body.get(code)), text_of(answer.get(code))
-        if asked and told and asked != told:
+        if asked and told and asked.casefold() != told.casefold():
             raise answer_refused("返回内容不属于本次请求", f"answer differs in {code}")
 
 
