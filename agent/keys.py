@@ -107,6 +107,11 @@ class KeyRing:
             if stored:
                 self._write_index(set(self.names()) - {name})
 
+    def held(self) -> frozenset[str]:
+        """The names of the keys that were given at start and are only in memory."""
+        with self._guard:
+            return frozenset(self._held)
+
     def names(self) -> tuple[str, ...]:
         """The names of all keys, sorted. Raises ConfigurationError when the keyring cannot be read."""
         with self._guard:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 
 def check_keys(ring: KeyRing, uses: Iterable[KeyUse]) -> Iterator[Finding]:
-    yield _check_keyring(ring)
+    keyring = _check_keyring(ring)
+    yield keyring
     for use in uses:
-        yield _check_key(ring, use)
+        yield _check_key(ring, use, usable=keyring.level is not Level.ERROR)
 
 
 def check_sm2() -> Iterator[Finding]:
@@ -56,7 +57,10 @@ def _check_keyring(ring: KeyRing) -> Finding:
     return Finding("keyring", Level.OK, subject, "钥匙串可用")
 
 
-def _check_key(ring: KeyRing, use: KeyUse) -> Finding:
+def _check_key(ring: KeyRing, use: KeyUse, *, usable: bool) -> Finding:
+    """Without a usable keyring only keys that are held in memory can be judged."""
+    if not usable and use.name not in ring.held():
+        return Finding("key", Level.ERROR, use.name, f"无法读取{use.about}", "请先解决钥匙串的问题")
     try:
         digest = fingerprint(use.kind, ring.get(use.name))
     except KeyMissing as error:

@@ -52,7 +52,7 @@ def show(session: Session, system: str, transaction: str) -> None:
         write_json(next(entry for entry in exported if entry["code"] == transaction))
         return
     spec = catalog.transaction(transaction)
-    write_line(f"{spec.code} {spec.name}（{spec.section}）")
+    write_line(f"{spec.code} {spec.name}")
     for title, fields in (("请求", spec.request), ("应答", spec.response)):
         write_line(f"{title}：")
         write_table(("字段", "名称", "类型", "长度", "必填", "说明"), _field_rows(fields))

@@ -10,7 +10,7 @@ from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session, key_ring
-from agent.errors import AgentError, ConfigurationError, ControlError, KeyMissing
+from agent.errors import ConfigurationError, ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -52,6 +52,8 @@ def _findings(session: Session) -> list[Mapping[str, str]]:
 
 def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlError) -> list[Finding]:
     from agent.checks import Finding, Level, run_checks
+    from agent.checks.database import check_database
+    from agent.cli.direct import database
     from agent.clock import SystemClock
 
     ring = key_ring(config)
@@ -64,24 +66,8 @@ def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlE
     )
     findings = [daemon, *run_checks(config, registry, ring, SystemClock())]
     if exits.error_code(unreachable) == "not_running":
-        findings.append(_outbox(config))
+        findings.append(check_database(database(config), ring))
     return findings
-
-
-def _outbox(config: AgentConfig) -> Finding:
-    from agent.checks import Finding, Level
-    from agent.cli.direct import database, opened_outbox
-
-    path = database(config)
-    if not path.exists():
-        return Finding("outbox", Level.OK, str(path), "数据库将在首次运行时建立")
-    try:
-        with opened_outbox(config):
-            return Finding("outbox", Level.OK, str(path), "数据库可以打开")
-    except KeyMissing as error:
-        return Finding("outbox", Level.ERROR, str(path), f"数据库打不开：{error.message}", error.hint)
-    except AgentError as error:
-        return Finding("outbox", Level.ERROR, str(path), error.message, error.hint)
 
 
 def _of_configuration(error: ConfigurationError) -> list[Finding]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PRIVATE: Final = 0o700
 _SHARED: Final = 0o750
-"""The HIS's account reaches its folders by its group."""
+"""The HIS's account reaches its folders, and the data root above them, by its group."""
 
 
 @make_command("init", help="写出带注释的配置样例，并建立数据目录和收发文件夹。已有的文件不会被改动。")
@@ -64,11 +64,11 @@ def _write_sample(path: Path, data: Path | None, registry: object) -> bool:
 
 def _make_folders(config: AgentConfig) -> Iterator[Path]:
     """Make what is missing; yields what was made."""
-    private = [config.data, config.log.file.parent, config.control.path.parent]
+    private = [config.log.file.parent, config.control.path.parent]
     for folder in config.folders:
         private += [folder.archive, folder.rejected]
     shared = [path for folder in config.folders for path in (folder.inbox, folder.results, folder.taking)]
-    for paths, mode in ((private, _PRIVATE), (shared, _SHARED)):
+    for paths, mode in (([config.data, *shared], _SHARED), (private, _PRIVATE)):
         for path in paths:
             if not path.exists():
                 make_folder(path, mode)

@@ -10,6 +10,7 @@ from agent.cli.base import Group, pass_session
 from agent.cli.direct import call
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
+from agent.cli.words import MESSAGE_STATES, cell
 from agent.events import JsonObject
 
 command = Group(
@@ -17,21 +18,6 @@ command = Group(
     help="查看和处置待发消息。代理程序运行时由它执行；没有运行时直接操作数据库。每次处置都有审计记录。",
 )
 
-_MEANINGS = {
-    "staging": "接收中",
-    "ready": "待发",
-    "in_flight": "发送中",
-    "inquiring": "查询中",
-    "accepted": "已受理",
-    "partial": "部分受理",
-    "rejected": "被拒绝",
-    "unknown": "结果不明",
-    "blocked": "被前面的失败挡住",
-    "parked": "暂停待处理",
-    "expired": "已过期",
-    "cancelled": "已取消",
-    "invalid": "内容有误",
-}
 _SHOWN = ("message", "system", "transaction", "his_id", "state", "code", "tries", "blocked_by", "received_at")
 _message = click.argument("message", type=click.IntRange(min=1), metavar="编号")
 
@@ -41,7 +27,7 @@ _why_or_not = click.option("--reason", metavar="说明", default="", help="原�
 
 
 @command.command("list", help="列出消息，可按状态和系统筛选。")
-@click.option("--state", type=click.Choice(list(_MEANINGS)), help="只看某个状态的消息")
+@click.option("--state", type=click.Choice(list(MESSAGE_STATES)), help="只看某个状态的消息")
 @click.option("--system", default="", metavar="系统", help="只看某个系统的消息")
 @click.option("--limit", type=click.IntRange(1, 10000), default=100, metavar="条数", help="最多列出多少条")
 @pass_session
@@ -63,9 +49,9 @@ def show(session: Session, message: int) -> None:
         write_json(answer)
         return
     for name, value in answer["message"].items():
-        write_line(f"{name}: {_cell(value)}")
+        write_line(f"{name}: {cell(value)}")
     for entry in answer["history"]:
-        write_line("  " + "  ".join(f"{name}={_cell(value)}" for name, value in entry.items()))
+        write_line("  " + "  ".join(f"{name}={cell(value)}" for name, value in entry.items()))
 
 
 @command.command("retry", help="把结果不明或暂停的消息重新发送。确认对方没有收到时才可以这样做。")
@@ -134,9 +120,5 @@ def _object(text: str) -> JsonObject:
 
 
 def _row(message: JsonObject) -> tuple[str, ...]:
-    shown = {**message, "state": _MEANINGS.get(str(message.get("state")), message.get("state"))}
-    return tuple(_cell(shown.get(name)) for name in _SHOWN)
-
-
-def _cell(value: object) -> str:
-    return "" if value is None else str(value)
+    shown = {**message, "state": MESSAGE_STATES.get(str(message.get("state")), message.get("state"))}
+    return tuple(cell(shown.get(name)) for name in _SHOWN)

@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
-from agent.cli.output import write_json, write_line
+from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
-from agent.events import Json
+from agent.cli.words import CONDITIONS, MESSAGE_STATES, WORKERS, cell
+from agent.events import JsonObject
 
 
-@make_command("status", help="显示运行状态：各系统、通道、收件文件夹和消息数。")
+@make_command("status", help="显示运行状态：各系统的通道、收件文件夹、消息数、将到期限的消息。")
 @pass_session
 def command(session: Session) -> None:
     answer = session.client().call("status")
     if session.json:
         write_json(answer)
-        return
-    for line in outline(answer):
-        write_line(line)
-
-
-def outline(value: Json, depth: int = 0) -> Iterator[str]:
-    """A JSON value as indented lines, empty members left out."""
-    indent = "  " * depth
-    if isinstance(value, dict):
-        for name, member in value.items():
-            if member in (None, "", [], {}):
-                continue
-            if isinstance(member, dict | list):
-                yield f"{indent}{name}:"
-                yield from outline(member, depth + 1)
-            else:
-                yield f"{indent}{name}: {member}"
-    elif isinstance(value, list):
-        for number, member in enumerate(value):
-            if isinstance(member, dict) and number:
-                yield f"{indent}-"
-            yield from outline(member, depth)
     else:
-        yield f"{indent}{value}"
+        _draw(answer)
+
+
+def _draw(status: JsonObject) -> None:
+    write_line(f"代理程序运行中，时间 {status['now']}，SM2 实现 {status['sm2']}")
+    _table("通道", ("系统", "通道", "情况", "怎么处理"), _lanes(status["systems"]))
+    _table("收件文件夹", ("名称", "情况", "说明"), _folders(status["folders"]))
+    _table("消息", ("通道", "状态", "条数"), _counts(status["messages"]))
+    _table("将到期限", ("编号", "系统", "交易", "HIS 编号", "状态", "期限"), _deadlines(status["deadlines"]))
+    _table("出过错的工作线程", ("名称", "情况", "次数", "最近一次"), _workers(status["workers"]))
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
+    listed = list(rows)
+    if listed:
+        write_line(f"\n{title}")
+        write_table(columns, listed)
+
+
+def _lanes(systems: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for system in systems:
+        if not system["lanes"]:
+            yield system["name"], "", "空闲", ""
+        for lane in system["lanes"]:
+            name = lane["lane"] + ("（查询）" if lane["queries"] else "")
+            yield system["name"], name, _lane_state(lane), (lane["halt"] or {}).get("hint", "")
+
+
+def _lane_state(lane: JsonObject) -> str:
+    if lane["halt"]:
+        return f"已停止：{lane['halt']['message']}"
+    if lane["trouble"]:
+        return f"{lane['trouble']}，{lane['rest_s']} 秒后重试"
+    return "正常"
+
+
+def _folders(folders: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for folder in folders:
+        condition = str(folder["condition"])
+        yield folder["name"], CONDITIONS.get(condition, condition), cell(folder["sentence"])
+
+
+def _counts(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for entry in messages:
+        state = str(entry["state"])
+        yield cell(entry["lane"]), MESSAGE_STATES.get(state, state), cell(entry["count"])
+
+
+def _deadlines(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for message in messages:
+        state = str(message["state"])
+        shown = {**message, "state": MESSAGE_STATES.get(state, state)}
+        names = ("message", "system", "transaction", "his_id", "state", "deadline_at")
+        yield tuple(cell(shown[name]) for name in names)
+
+
+def _workers(workers: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for worker in workers:
+        if worker["failures"]:
+            state = str(worker["state"])
+            yield (
+                worker["name"],
+                WORKERS.get(state, state),
+                cell(worker["failures"]),
+                cell(worker["last_failure"]),
+            )

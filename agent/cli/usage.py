@@ -14,7 +14,7 @@ def explain(error: click.UsageError) -> str:
     if isinstance(error, click.MissingParameter):
         return f"缺少{_parameter(error)}"
     if isinstance(error, click.BadParameter):
-        return f"{_parameter(error)}的值不对：{error.message}"
+        return f"{_parameter(error)} 的值不对：{_demand(error)}"
     if isinstance(error, click.BadOptionUsage):
         return f"选项 {error.option_name} 用法不对：缺少值或多了值"
     if isinstance(error, click.BadArgumentUsage):
@@ -30,9 +30,26 @@ def write(error: click.UsageError) -> None:
         click.echo(f"处理：{error.ctx.command_path} --help 可查看说明", err=True)
 
 
+def _demand(error: click.BadParameter) -> str:
+    """What the parameter's type wants; click says it in English."""
+    kind = error.param.type if error.param is not None else None
+    if isinstance(kind, click.Choice):
+        return f"应为 {'、'.join(map(str, kind.choices))} 之一"
+    if isinstance(kind, click.IntRange):
+        most = "" if kind.max is None else f"，不大于 {kind.max}"
+        return f"应为整数，不小于 {kind.min}{most}"
+    if isinstance(kind, click.Path):
+        return "文件不存在，或不是可读的文件"
+    if kind is click.FLOAT:
+        return "应为数字"
+    return error.message
+
+
 def _parameter(error: click.BadParameter) -> str:
     if isinstance(error.param, click.Argument):
-        return f"参数 {error.param.make_metavar(error.ctx) if error.ctx else error.param.human_readable_name}"
+        return f"参数 {error.param.metavar or error.param.name}"
+    if error.param is None and error.param_hint:
+        return f"参数 {error.param_hint}"
     return f"选项 {error.param.opts[0]}" if error.param is not None else "参数"
 
 

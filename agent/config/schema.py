@@ -58,7 +58,7 @@ AGENT: Final = Section(
             "数据根目录：数据库、各收发文件夹和日志都在其下；相对路径从配置文件所在目录算起",
             "Data root: database, folders and logs live below it; relative paths start at this file's folder",
             example="'D:\\his-agent'",
-            shown="this file's folder",
+            shown="配置文件所在目录",
         ),
         Setting(
             "node",

@@ -1,0 +1,28 @@
+"""Chinese words for the states that commands show."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGE_STATES: Final = {
+    "staging": "接收中",
+    "ready": "待发",
+    "in_flight": "发送中",
+    "inquiring": "查询中",
+    "accepted": "已受理",
+    "partial": "部分受理",
+    "rejected": "被拒绝",
+    "unknown": "结果不明",
+    "blocked": "被前面的失败挡住",
+    "parked": "暂停待处理",
+    "expired": "已过期",
+    "cancelled": "已取消",
+    "invalid": "内容有误",
+}
+CONDITIONS: Final = {"running": "正常", "waiting": "等待恢复", "failed": "需要处理"}
+WORKERS: Final = {"running": "运行中", "restarting": "正在重启", "ended": "已结束"}
+
+
+def cell(value: object) -> str:
+    """A value in a table; nothing for what is not there."""
+    return "" if value is None else str(value)
