@@ -80,6 +80,7 @@ class ReplyWriter:
         target = folder.path / result_name(reply.address.file_name, str(reply.result["id"]), folder.form)
         aside = folder.path / f".{reply.reply}.writing"
         try:
+            folder.path.mkdir(parents=True, exist_ok=True, mode=0o750)
             write_flushed(aside, render(reply.result, folder.form, folder.encoding))
             crash_point("replies.before_rename")
             aside.replace(target)
