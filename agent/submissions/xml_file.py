@@ -21,6 +21,9 @@ from agent.submissions.rules import Encoding
 from agent.submissions.shape import shape_of
 
 MAX_DEPTH = 32
+MAX_ELEMENTS = 200_000
+"""A hundred times the longest order that a till sends."""
+
 ROOTS = ("transdata", "data")
 ROW = "row"
 
@@ -96,6 +99,7 @@ class _Tree:
     def __init__(self, lists: frozenset[str]) -> None:
         self._lists = lists
         self._open: list[_Element] = []
+        self._count = 0
         self._root: Any = None
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
@@ -105,6 +109,9 @@ class _Tree:
             raise XmlRefused("xml_root", f"XML 的根元素应为 <{ROOTS[0]}> 或 <{ROOTS[1]}>")
         if len(self._open) >= MAX_DEPTH:
             raise XmlRefused("xml_depth", f"XML 嵌套超过 {MAX_DEPTH} 层")
+        self._count += 1
+        if self._count > MAX_ELEMENTS:
+            raise XmlRefused("xml_size", f"XML 元素超过 {MAX_ELEMENTS} 个")
         self._open.append(_Element(name))
 
     def text(self, text: str) -> None:
