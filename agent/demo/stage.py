@@ -100,7 +100,7 @@ class Stage:
             f"peer_public={self.root / 'province-public.pem'}",
             *options,
         ]
-        self.platform = self._start(command, "platform.log")
+        self.platform = self._start(command, "platform.log", stdin=subprocess.DEVNULL)
         eventually(lambda: ready.exists() or self._ended(self.platform), "演练服务器启动")
         if self._ended(self.platform):
             raise StageError("演练服务器没有启动", hint=f"查看 {self.root / 'platform.log'}")
@@ -209,12 +209,16 @@ class Stage:
                 process.wait()
 
     def _start(
-        self, command: list[str], log: str, environment: Mapping[str, str] | None = None
+        self,
+        command: list[str],
+        log: str,
+        environment: Mapping[str, str] | None = None,
+        stdin: int = subprocess.PIPE,
     ) -> subprocess.Popen[bytes]:
         with (self.root / log).open("ab") as output:
             return subprocess.Popen(  # noqa: S603 - our own program, no shell
                 command,
-                stdin=subprocess.PIPE,
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, "PYTHON_KEYRING_BACKEND": MEMORY, **(environment or {})},

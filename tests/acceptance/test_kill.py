@@ -1,0 +1,121 @@
+"""The process is killed at every named point along the way; nothing is lost, doubled or reordered.
+
+The platform refuses no repetition (``guards=off``): a message sent twice shows as a row that took
+effect twice.
+"""
+
+import signal
+import sys
+
+import pytest
+
+from agent.demo.stage import eventually
+from tests.acceptance.workload import Visit, check_ledger, check_results, interleaved
+
+VISITS = [Visit("ZYA", 501), Visit("ZYB", 3)]
+LARGE = [Visit("ZYL", 4200)]
+
+ALONG_THE_WAY = [
+    "folder.before_claim",
+    "folder.after_claim:3",
+    "folder.before_archive",
+    "folder.after_archive:2",
+    "intake.before_commit",
+    "intake.after_commit",
+    "intake.after_archive",
+    "outbox.before_commit:2",
+    "outbox.before_commit:6",
+    "outbox.after_commit:2",
+    "outbox.after_commit:5",
+    "numbers.before_mark",
+    "numbers.after_mark:2",
+    "dispatch.after_claim",
+    "dispatch.after_claim:3",
+    "dispatch.before_send:2",
+    "transport.before_send:3",
+    "transport.after_send",
+    "transport.after_send:4",
+    "transport.after_answer:2",
+    "dispatch.after_answer",
+    "dispatch.after_answer:5",
+    "dispatch.before_commit:2",
+    "dispatch.before_commit:4",
+    "dispatch.after_commit:3",
+    "replies.before_rename",
+    "replies.after_rename:2",
+    "replies.before_mark:2",
+    "replies.after_mark",
+]
+pytestmark = [
+    pytest.mark.kill,
+    pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is of Unix; Windows has its own run"),
+]
+
+
+def play(stage, point, files, *, faults=()):
+    """Drop everything, die at ``point``, start again."""
+    stage.start_platform("guards=off", *(f"fault={fault}" for fault in faults))
+    for name, content in files:
+        stage.drop(name, content)
+    stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point}, wait=False)
+    assert stage.agent.wait(30) == -signal.SIGKILL, "the point was not reached"
+    stage.start_agent()
+
+
+def finish(stage, visits, files):
+    results = stage.wait_for_results(len(files), 60)
+    check_results(results, visits)
+    check_ledger(stage, visits)
+    assert stage.stop_agent() == 0
+    assert stage.final_results() == results
+
+
+@pytest.mark.parametrize("point", ALONG_THE_WAY)
+def test_after_a_kill_everything_is_delivered_once_in_order_and_answered_once(stage, point):
+    files = interleaved(VISITS)
+    play(stage, point, files)
+    finish(stage, VISITS, files)
+
+
+@pytest.mark.parametrize("point", ["inquiry.before_send", "inquiry.after_answer"])
+def test_a_kill_while_an_outcome_is_inquired_about_changes_nothing(stage, point):
+    files = interleaved(VISITS)
+    play(stage, point, files, faults=["drop_after=every:3,on:GYU101+GYU102+GYU103"])
+    finish(stage, VISITS, files)
+
+
+@pytest.mark.parametrize("point", ["intake.after_stage", "intake.after_stage:4", "outbox.before_commit:3"])
+def test_a_kill_while_a_large_file_is_taken_in_leaves_no_half_of_it(stage, point):
+    files = interleaved(LARGE)
+    play(stage, point, files)
+    finish(stage, LARGE, files)
+
+
+def test_a_kill_while_recovering_from_a_kill_is_recovered_from(stage):
+    files = interleaved(VISITS)
+    play_twice(stage, files)
+    finish(stage, VISITS, files)
+
+
+def play_twice(stage, files):
+    stage.start_platform("guards=off")
+    for name, content in files:
+        stage.drop(name, content)
+    for point in ("dispatch.before_commit:2", "recovery.before_commit"):
+        stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point}, wait=False)
+        assert stage.agent.wait(30) == -signal.SIGKILL
+    stage.start_agent()
+
+
+@pytest.mark.parametrize("point", ["daemon.stopping", "daemon.before_close"])
+def test_a_kill_while_stopping_is_like_any_other(stage, point):
+    files = interleaved(VISITS)
+    stage.start_platform("guards=off")
+    stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point})
+    for name, content in files:
+        stage.drop(name, content)
+    eventually(lambda: stage.admin("ledger?limit=1"), "the first effect")
+    stage.agent.send_signal(signal.SIGTERM)
+    assert stage.agent.wait(30) == -signal.SIGKILL
+    stage.start_agent()
+    finish(stage, VISITS, files)
