@@ -7,7 +7,7 @@ from agent.demo.stage import Stage
 QUICK = {
     "negatives": 2,
     "negative_quiet_s": 0.3,
-    "backoff_cap_s": 0.5,
+    "backoff_cap_s": 1.0,
     "transport": {"answer_timeout_s": 1.0, "connect_timeout_s": 1.0},
 }
 
