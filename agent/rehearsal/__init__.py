@@ -5,7 +5,8 @@ A rehearsal server stands in for a real platform (``his-agent simulate NAME``). 
 rest is here:
 
 ============ ==============================================================================
-server       a threaded HTTP/1.1 server on the loopback that can also misbehave while answering
+server       a threaded HTTP/1.1 server on the loopback (connection, messages) that can also misbehave
+serving      the common options; serves until interrupted
 faults       switches that make requests or answers go wrong, seeded, at start and at run time
 parking      requests that take effect only after an inquiry about them was answered "no"
 ledger       what took effect, how often and in which order; on disk if wanted, so it survives a kill

@@ -27,8 +27,8 @@ from agent.errors import AgentError, ConfigurationError
 from agent.events import Json, JsonObject
 from agent.rehearsal.faults import FaultBoard, Switch, parse_switch, read_switch
 from agent.rehearsal.ledger import Ledger
+from agent.rehearsal.messages import Answer, Call
 from agent.rehearsal.parking import Parking
-from agent.rehearsal.server import Answer, Call
 
 PREFIX = "/_rehearsal/"
 

@@ -15,8 +15,8 @@ from agent.clock import Clock
 from agent.rehearsal.admin import PREFIX, Admin
 from agent.rehearsal.faults import COMMON, FaultBoard, FaultKind, Moment, Strike, Switch
 from agent.rehearsal.ledger import Ledger
+from agent.rehearsal.messages import Answer, Call, Delivery
 from agent.rehearsal.parking import Parking
-from agent.rehearsal.server import Answer, Call, Delivery
 
 
 @dataclass(frozen=True, slots=True)

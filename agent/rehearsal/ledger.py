@@ -12,19 +12,18 @@ business data, so the file is readable by its owner only; rehearse with invented
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from agent import jsontext
 from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.events import JsonObject
+from agent.rehearsal.ledger_file import LedgerFile, mend, read_lines, unreadable
 
 FORMAT = 1
 
@@ -103,10 +102,12 @@ class Ledger:
         self._running: dict[int, _Running] = {}
         self._arrived = 0
         self._commands: list[Command] = []
-        self._file: BinaryIO | None = None
+        self._file: LedgerFile | None = None
         if path is not None:
-            self._load(path, identity)
-            self._file = _open_private(path)
+            if path.exists():
+                self._replay_file(path, identity)  # first: what is no ledger must not be touched
+                mend(path)
+            self._file = LedgerFile(path)
             self._write({"line": "start", "format": FORMAT, "at": self._now(), "identity": identity})
 
     def take_commands(self) -> Sequence[Command]:
@@ -261,23 +262,14 @@ class Ledger:
 
     def _write(self, line: JsonObject) -> None:
         if self._file is not None:
-            self._file.write(jsontext.write(line).encode("utf-8") + b"\n")
+            self._file.write(line)
 
-    def _load(self, path: Path, identity: str) -> None:
-        if not path.exists():
-            return
-        content, whole = _whole_lines(path)
-        if len(whole) < len(content):  # the line that was being written when the server was killed
-            with path.open("r+b") as file:
-                file.truncate(len(whole))
-        self._replay_lines(path, whole, identity)
-
-    def _replay_lines(self, path: Path, content: bytes, identity: str | None) -> None:
+    def _replay_file(self, path: Path, identity: str | None) -> None:
         try:
-            for text in content.decode("utf-8").splitlines():
-                self._replay(jsontext.read_object(text), identity)
+            for line in read_lines(path):
+                self._replay(line, identity)
         except (ValueError, KeyError, TypeError) as error:
-            raise _unreadable(path) from error
+            raise unreadable(path) from error
 
     def _replay(self, line: dict[str, Any], identity: str | None) -> None:
         kind = line["line"]
@@ -311,23 +303,5 @@ def read_ledger(path: Path, clock: Clock) -> Ledger:
     Raises ConfigurationError for a file that is no ledger.
     """
     ledger = Ledger(clock)
-    ledger._replay_lines(path, _whole_lines(path)[1], None)
+    ledger._replay_file(path, None)
     return ledger
-
-
-def _whole_lines(path: Path) -> tuple[bytes, bytes]:
-    """The content, and as much of it as ends with a line."""
-    content = path.read_bytes()
-    return content, content[: content.rfind(b"\n") + 1]
-
-
-def _open_private(path: Path) -> BinaryIO:
-    """Append without a buffer of our own, so that a killed process loses nothing it has written."""
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
-    return open(os.open(path, flags, 0o600), "ab", buffering=0)  # noqa: PTH123 a descriptor, not a path
-
-
-def _unreadable(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        "台账文件无法读取", hint="请换一个台账文件，或删除旧文件后重新开始演练", details={"file": path.name}
-    )

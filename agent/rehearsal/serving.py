@@ -80,13 +80,15 @@ def serve_until_interrupted(
     """Serve until Ctrl-C or the end of the process is asked for; ``announce`` gets the server's address."""
     server = RehearsalServer(rehearsal, common.port, clock=clock)
     rehearsal.stopping = server.stopping
-    with _interruption() as interrupted, server:
-        announce(server.url)
-        if common.ready_file is not None:
-            _write_ready(common.ready_file, server.url)
-        while not clock.wait(interrupted, 0.5):  # a wait without an end cannot be interrupted on Windows
-            pass
-    rehearsal.ledger.close()
+    try:
+        with _interruption() as interrupted, server:
+            announce(server.url)
+            if common.ready_file is not None:
+                _write_ready(common.ready_file, server.url)
+            while not clock.wait(interrupted, 0.5):  # Windows cannot interrupt a wait without an end
+                pass
+    finally:
+        rehearsal.ledger.close()
 
 
 @contextmanager

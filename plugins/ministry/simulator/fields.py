@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from agent.catalog.model import CodeTable, Condition, FieldSpec
@@ -59,8 +60,9 @@ class FieldReader:
         """The known fields: texts trimmed, numbers as Decimal, lists of objects; absent texts are "",
         absent numbers None, absent lists []. Or the first refusal."""
         values: JsonObject = {}
+        around = (given, *around)
         for spec in fields:
-            value = self._read_field(spec, given, (given, *around))
+            value = self._read_field(spec, given, around)
             if isinstance(value, Refusal):
                 return value
             values[spec.code] = value
@@ -78,11 +80,16 @@ class FieldReader:
         if spec.kind == "list":
             return self._read_list(spec, raw, around)
         if spec.kind == "object":
-            return raw if isinstance(raw, dict) else _fault(spec, "type")
+            return self._read_object(spec, raw, around)
         if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
             return _fault(spec, "type")
         text = str(raw).strip()
         return _read_number(spec, text) if spec.kind == "number" else self._read_text(spec, text)
+
+    def _read_object(self, spec: FieldSpec, raw: Any, around: Sequence[Mapping[str, Any]]) -> Any:
+        if not isinstance(raw, dict):
+            return _fault(spec, "type")
+        return self.read(spec.children, raw, around) if spec.children else raw
 
     def _read_list(self, spec: FieldSpec, raw: Any, around: Sequence[Mapping[str, Any]]) -> Any:
         if not isinstance(raw, list):
@@ -91,7 +98,7 @@ class FieldReader:
             return _fault(spec, "limit")
         read: list[Any] = []
         for item in raw:
-            value = self.read(spec.children, item, around) if isinstance(item, dict) else _fault(spec, "type")
+            value = self._read_object(spec, item, around)
             if isinstance(value, Refusal):
                 return value
             read.append(value)
@@ -122,7 +129,8 @@ def lower_case_only(value: Any) -> bool:
 
 def _raw(spec: FieldSpec, given: Mapping[str, Any]) -> Any:
     """What was sent for a field; None where nothing was: absent, null, "" and [] are the same (M26)."""
-    for code in (spec.code, *spec.aliases):
+    codes = (spec.code, *spec.aliases) if spec.aliases else (spec.code,)
+    for code in codes:
         value = given.get(code)
         if isinstance(value, str):
             value = value.strip()
@@ -181,6 +189,7 @@ def _broken_format(name: str, text: str) -> str | None:
     return None if _decoded(text) is not None else "format"
 
 
+@lru_cache(maxsize=4096)
 def _broken_date(pattern: str, text: str) -> str | None:
     parts = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "MI": "%M", "SS": "%S"}
     directives = pattern

@@ -19,8 +19,8 @@ from agent.events import JsonObject
 from agent.rehearsal.exchange import Subject
 from agent.rehearsal.faults import FaultKind, Moment
 from agent.rehearsal.ledger import Command, Ledger
+from agent.rehearsal.messages import Answer, Call
 from agent.rehearsal.parking import Parking
-from agent.rehearsal.server import Answer, Call
 from plugins.ministry.simulator.fields import lower_case_only
 from plugins.ministry.simulator.refusals import BAD_PARAMETER, Refusal, message
 from plugins.ministry.simulator.sealing import Sealing, Unopened
@@ -73,6 +73,7 @@ class MinistryPlatform:
     ) -> None:
         self.world = World(seed)
         self._catalog = catalog
+        self._texts = catalog.errors
         self._seed = seed
         self._ledger = ledger
         self._clock = clock
@@ -187,7 +188,7 @@ class MinistryPlatform:
         context = Context(
             access=self.world.accesses[command["access_key"]],
             spec=self._catalog.transaction(busitype),
-            catalog=self._catalog,
+            texts=self._texts,
             now=now,
             world=self.world,
             manners=self._manners,
@@ -201,7 +202,7 @@ class MinistryPlatform:
             self._execute(command.body, command.at)
 
     def _refusal_data(self, refusal: Refusal) -> JsonObject:
-        return {"busi_code": refusal.code, "busi_msg": message(refusal, self._catalog.errors)}
+        return {"busi_code": refusal.code, "busi_msg": message(refusal, self._texts)}
 
     def _sealed(self, envelope: Envelope, data: JsonObject) -> Answer:
         biz_data = self._sealing.seal(envelope.access_key, jsontext.write(data).encode("utf-8"))
@@ -209,7 +210,7 @@ class MinistryPlatform:
 
     def _refused_envelope(self, call: Call, code: str) -> Answer:
         envelope = read_envelope(call)
-        text = self._catalog.errors[code]
+        text = self._texts[code]
         missing = first_missing(envelope) if code == "PE0001" else ""
         return self._answer(envelope, code, f"{text}：{missing}" if missing else text, {}, code)
 

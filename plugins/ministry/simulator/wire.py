@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from agent import jsontext
-from agent.rehearsal.server import Call
+from agent.rehearsal.messages import Call
 
 HEADERS: Final = ("access_key", "request_id", "timestamp")
 NODES: Final = ("refid", "busitype", "symmetric_key", "aab301", "sign", "data")

@@ -11,8 +11,8 @@ from agent.clock import Clock
 from agent.rehearsal.exchange import Subject
 from agent.rehearsal.faults import FaultKind, Moment
 from agent.rehearsal.ledger import Effect, Ledger
+from agent.rehearsal.messages import Answer, Call
 from agent.rehearsal.parking import Parking
-from agent.rehearsal.server import Answer, Call
 
 
 class CountingPlatform:

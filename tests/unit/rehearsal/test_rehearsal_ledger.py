@@ -10,7 +10,7 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError
-from agent.rehearsal.ledger import Effect, Ledger
+from agent.rehearsal.ledger import Effect, Ledger, read_ledger
 
 
 def commit(ledger: Ledger, wire_id: str, *effects: Effect, lane: str = "510000001") -> None:
@@ -118,6 +118,28 @@ def test_a_line_cut_off_by_a_kill_is_dropped_and_the_next_one_is_whole(tmp_path:
     third = Ledger(ManualClock(), path)
     assert [entry.wire_id for entry in third.entries()] == ["1", "3"]
     third.close()
+
+
+def test_texts_with_line_separators_of_unicode_stay_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    first = Ledger(ManualClock(), path)
+    text = "one\u2028two\x85three\x0bfour\nfive"
+    first.commit("GYU102", "lane", "1", [Effect("fee:1")], {"note": text}, ManualClock().now())
+    first.close()
+    second = Ledger(ManualClock(), path)
+    assert second.take_commands()[0].body == {"note": text}
+    second.close()
+
+
+def test_reading_a_file_leaves_it_alone(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(ManualClock(), path, "seed")
+    commit(ledger, "1", Effect("fee:1"))
+    ledger.close()
+    os.truncate(path, path.stat().st_size - 1)
+    content = path.read_bytes()
+    assert read_ledger(path, ManualClock()).entries() == []
+    assert path.read_bytes() == content
 
 
 def test_a_reset_is_remembered_by_the_file(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError
-from agent.rehearsal.server import HEAD_LIMIT, Answer, Call, Delivery, RehearsalServer
+from agent.rehearsal.connection import HEAD_LIMIT
+from agent.rehearsal.server import Answer, Call, Delivery, RehearsalServer
 from tests.unit.rehearsal.raw_client import RawClient
 
 
@@ -224,6 +225,25 @@ def test_stop_breaks_off_what_does_not_end_in_time() -> None:
         server.stop(grace_s=0.1)  # the client never reads, so the answer can never be delivered
     with pytest.raises(RuntimeError):
         _ = server.port
+
+
+def test_a_handlers_failure_is_seen_and_closes_its_connection_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[BaseException | None] = []
+    monkeypatch.setattr(threading, "excepthook", lambda failed: failures.append(failed.exc_value))
+
+    def fragile(call: Call) -> Answer:
+        if call.body == b"full":
+            raise OSError("no room on the disk")
+        return Answer(body=call.body)
+
+    with RehearsalServer(fragile) as server:
+        with RawClient(server.port) as client:
+            client.post(b"full")
+            assert client.receive() is None
+        with RawClient(server.port) as client:
+            client.post(b"well")
+            assert client.receive() is not None
+    assert [str(failure) for failure in failures] == ["no room on the disk"]
 
 
 def test_an_idle_connection_is_closed_after_its_time(echo: Echo) -> None:

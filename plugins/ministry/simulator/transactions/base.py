@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeAlias
 
-from agent.catalog.model import Catalog, FieldSpec, TransactionSpec
+from agent.catalog.model import FieldSpec, TransactionSpec
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
 from plugins.ministry.simulator.fields import FieldReader
@@ -31,11 +31,11 @@ class Manners:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One call: whose, which, when, and the state it works on."""
+    """One call: whose, which, when, and the state it works on. ``texts`` are the codes' own."""
 
     access: Access
     spec: TransactionSpec
-    catalog: Catalog
+    texts: Mapping[str, str] = field(repr=False)
     now: datetime
     world: World
     manners: Manners
@@ -49,7 +49,7 @@ class Context:
         return FieldReader(self.spec.table)
 
     def text(self, refusal: Refusal | None) -> str:
-        return message(refusal, self.catalog.errors)
+        return message(refusal, self.texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +83,19 @@ def row_result(context: Context, keys: Mapping[str, Any], refusal: Refusal | Non
 def read_list(context: Context, data: JsonObject) -> list[JsonObject] | Refusal:
     """The row list itself, its rows unread: an array (RE0053), not empty (RE0095), of objects, at most
     ``max_rows`` long (RE0054)."""
-    field = list_field(context.spec)
-    rows = data.get(field.code)
+    spec = list_field(context.spec)
+    rows = data.get(spec.code)
     if rows is None or rows in ("", []):
-        return Refusal(field.codes.get("missing", "RE0095"))
+        return Refusal(spec.codes.get("missing", "RE0095"))
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        return Refusal(field.codes.get("array", "RE0053"))
+        return Refusal(spec.codes.get("array", "RE0053"))
     if context.spec.max_rows is not None and len(rows) > context.spec.max_rows:
-        return Refusal(field.codes.get("limit", "RE0054"))
+        return Refusal(spec.codes.get("limit", "RE0054"))
     return rows
 
 
 def list_field(spec: TransactionSpec) -> FieldSpec:
-    return next(field for field in spec.request if field.code == spec.list)
+    return next(each for each in spec.request if each.code == spec.list)
 
 
 def read_rows(
@@ -110,7 +110,7 @@ def read_rows(
 
 def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
     """The fields beside the row list."""
-    fields = tuple(field for field in context.spec.request if field.code != context.spec.list)
+    fields = tuple(each for each in context.spec.request if each.code != context.spec.list)
     return context.reader.read(fields, data)
 
 

@@ -30,8 +30,9 @@ def answer(context: Context, data: JsonObject) -> Reply:
         return refused(context, rows)
     case = _head_case(context, head)
     refusal = first_refusal(HEAD_RULES, case, context.manners.guarded)
-    if refusal or case.stay is None:
-        return refused(context, refusal or Refusal("RE1077"))
+    if refusal:
+        return refused(context, refusal)
+    assert case.stay is not None  # or stay_is_theirs would have refused
     return _take(context, head, rows, case.stay)
 
 

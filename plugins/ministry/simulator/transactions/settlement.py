@@ -40,8 +40,9 @@ def answer(context: Context, data: JsonObject) -> Reply:
 def _settle(context: Context, number: int, sent: JsonObject, row: JsonObject) -> Stay | Refusal:
     case = _case(context, number, sent, row)
     refusal = first_refusal(RULES, case, context.manners.guarded)
-    if refusal or case.stay is None:
-        return refusal or Refusal("RE1078")
+    if refusal:
+        return refusal
+    assert case.stay is not None  # or admitted would have refused
     case.stay.settlement = Settlement(case.amounts, case.discharged)
     return case.stay
 

@@ -179,6 +179,13 @@ def test_lists_are_arrays_of_objects_within_their_limit() -> None:
     assert read(rows, x=["no"]) == Refusal("RE1")
 
 
+def test_an_object_is_read_by_its_children() -> None:
+    head = spec(kind="object", children=(spec(code="y", required=True, codes={"missing": "RE1"}),))
+    assert read(head, x={"y": " 1 ", "z": 2}) == {"x": {"y": "1"}}
+    assert read(head, x={"z": 2}) == Refusal("RE1")
+    assert isinstance(read(head, x="{}"), Refusal)
+
+
 def test_upper_case_is_found_at_any_depth() -> None:
     assert lower_case_only({"a": [{"b_s": "X"}], "c": "Y"})
     assert not lower_case_only({"a": [{"B": 1}]})
