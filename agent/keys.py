@@ -127,17 +127,7 @@ class KeyRing:
         with self._guard:
             if create and not self.has(DATA_KEY):
                 self.set(DATA_KEY, b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode("ascii"))
-            try:
-                key = b64decode(self.get(DATA_KEY), validate=True)
-            except Base64Error:
-                key = b""
-            if len(key) != _DATA_KEY_BYTES:
-                raise KeyRejected(
-                    "钥匙串里的数据密钥不是有效的密钥",
-                    hint="请从备份恢复密钥 agent/data-key；不要删除数据库",
-                    details={"key": DATA_KEY},
-                )
-            return key
+            return decode_data_key(self.get(DATA_KEY))
 
     def describe(self) -> KeyringDescription:
         """Where keys are kept. Raises ConfigurationError when there is no backend to be trusted."""
@@ -160,6 +150,21 @@ class KeyRing:
 
     def _write_index(self, names: Collection[str]) -> None:
         self._entries().write(_INDEX, jsontext.write(sorted(names)))
+
+
+def decode_data_key(text: str) -> bytes:
+    """The 32 bytes of a data key. Raises KeyRejected."""
+    try:
+        key = b64decode(text, validate=True)
+    except (Base64Error, ValueError):
+        key = b""
+    if len(key) != _DATA_KEY_BYTES:
+        raise KeyRejected(
+            "这不是有效的数据密钥",
+            hint=f"请从备份恢复密钥 {DATA_KEY}；不要删除数据库",
+            details={"key": DATA_KEY},
+        )
+    return key
 
 
 def checked_name(name: str) -> str:

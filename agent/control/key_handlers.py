@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ControlError
 from agent.key_material import fingerprint, key_uses
-from agent.keys import DATA_KEY, KeyRing
+from agent.keys import DATA_KEY, KeyRing, decode_data_key
 
 if TYPE_CHECKING:
     from agent.events import JsonObject
@@ -37,7 +37,8 @@ class KeyHandlers:
 
     def import_key(self, args: JsonObject) -> JsonObject:
         name, value = args["name"], args["value"]
-        self._refuse_new_data_key(name)
+        if name == DATA_KEY:
+            self._judge_data_key(value)
         digests = [fingerprint(use.kind, value) for use in self._uses.get(name, ())]
         self._ring.set(name, value)
         self._changed(name)
@@ -78,8 +79,10 @@ class KeyHandlers:
                 entry["problem"] = error.message
         return entry
 
-    def _refuse_new_data_key(self, name: str) -> None:
-        if name == DATA_KEY and self._ring.has(DATA_KEY):
+    def _judge_data_key(self, value: str) -> None:
+        """A lost data key may be brought back from a backup; one in use is never replaced."""
+        decode_data_key(value)
+        if self._ring.has(DATA_KEY):
             raise ControlError(
                 "已经有数据密钥，不能替换：旧数据会打不开",
                 hint="恢复备份时，请先移走现有的数据库和密钥",

@@ -1,0 +1,298 @@
+"""The verbs of outbox and keys, on a real database and a keyring in memory."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.control.key_handlers import KeyHandlers
+from agent.control.outbox_handlers import OutboxHandlers
+from agent.control.verbs import VERBS, complete
+from agent.crypto import keys as sm2_keys
+from agent.errors import ConfigurationError, ControlError, KeyMissing, KeyRejected
+from agent.events import Draft, JsonObject, Scope
+from agent.hookspecs import KeyUse
+from agent.jsontext import write
+from agent.keys import DATA_KEY, KeyRing
+from agent.keys_memory import MemoryKeyring
+from agent.opening import open_outbox
+from agent.outbox.base import Outbox
+from agent.outbox.model import LaneKey, NewSubmission, ReplyAddress
+
+LANE = LaneKey("alpha", "L1")
+SECRET_BODY = {"aac003": "payload of a patient"}
+
+
+class Desk:
+    """An outbox with handlers; ``call`` goes through the verb's schema as the server does."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = ManualClock()
+        ring = KeyRing(backend=MemoryKeyring())
+        self.outbox: Outbox = open_outbox(path, keys=ring, clock=self.clock, answer_within_s=20)
+        self.decided = 0
+        self._handlers = OutboxHandlers(self.outbox, self.clock, self._decide).handlers()
+
+    def _decide(self) -> None:
+        self.decided += 1
+
+    def call(self, verb: str, **args: object) -> JsonObject:
+        return self._handlers[verb](complete(verb, args))
+
+    def act(self, verb: str, message: int, **args: object) -> JsonObject:
+        return self.call(verb, message=message, who="tester", why="test", **args)
+
+    def submit(self, his_id: str, visit: str = "V1") -> int:
+        draft = Draft("A1", "L1", SECRET_BODY, (Scope("visit", (visit,)),))
+        now = self.clock.now()
+        new = NewSubmission(
+            event_id=f"event {his_id}",
+            system="alpha",
+            transaction="A1",
+            id=his_id,
+            digest=his_id.encode(),
+            body=SECRET_BODY,
+            reply=ReplyAddress("alpha", f"{his_id}.json"),
+            received_at=now,
+            occurred_at=now,
+            drafts=(draft,),
+        )
+        with self.outbox.write() as act:
+            submission = act.accept(new).submission
+        return next(m.message for m in self.outbox.messages() if m.submission == submission)
+
+    def leave_unknown(self, message: int) -> None:
+        with self.outbox.write(urgent=True) as act:
+            attempt = act.begin(message, {"wire_id": "W1"}, self.clock.now())
+            act.doubt(message, attempt.number, "no answer", self.clock.now())
+            act.leave_unknown(message, "no inquiry", self.clock.now())
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    made = Desk(tmp_path / "outbox.db")
+    yield made
+    made.outbox.close()
+
+
+def states(desk: Desk) -> dict[int, str]:
+    return {m["message"]: m["state"] for m in desk.call("outbox.list")["messages"]}
+
+
+def code_of(error: pytest.ExceptionInfo[ControlError]) -> object:
+    return error.value.details["code"]
+
+
+def test_the_list_can_be_narrowed_to_a_state_a_system_and_a_number(desk: Desk) -> None:
+    first, second = desk.submit("S1"), desk.submit("S2", "V2")
+    desk.leave_unknown(first)
+    assert states(desk) == {first: "unknown", second: "ready"}
+    assert [m["message"] for m in desk.call("outbox.list", state="unknown")["messages"]] == [first]
+    assert desk.call("outbox.list", system="beta")["messages"] == []
+    assert len(desk.call("outbox.list", limit=1)["messages"]) == 1
+
+
+def test_a_message_is_shown_with_its_history_and_without_its_payload_as_json(desk: Desk) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    shown = desk.call("outbox.show", message=message)
+    assert (shown["message"]["his_id"], shown["message"]["wire_id"]) == ("S1", "W1")
+    assert shown["message"]["received_at"] == "2026-01-01T09:00:00+08:00"
+    assert shown["history"]
+    assert "payload of a patient" not in write(shown)
+
+
+@pytest.mark.parametrize("verb", ["outbox.show", "outbox.retry", "outbox.skip", "outbox.cancel"])
+def test_a_number_that_no_message_has_is_told(desk: Desk, verb: str) -> None:
+    who = {} if verb == "outbox.show" else {"who": "tester"}
+    with pytest.raises(ControlError) as caught:
+        desk.call(verb, message=99, **who)
+    assert code_of(caught) == "not_found"
+    assert desk.decided == 0
+
+
+def test_retrying_an_unknown_message_makes_it_ready_and_wakes_the_lanes(desk: Desk) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    assert desk.act("outbox.retry", message)["state"] == "ready"
+    assert states(desk) == {message: "ready"}
+    assert desk.decided == 1
+
+
+@pytest.mark.parametrize("verdict", ["accepted", "rejected"])
+def test_a_person_decides_an_unknown_message(desk: Desk, verdict: str) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    answer = desk.act("outbox.resolve", message, **{"as": verdict, "data": {"akc190": "N1"}})
+    assert answer["state"] == verdict
+    assert states(desk)[message] == verdict
+
+
+def test_a_message_that_needs_no_decision_gets_none(desk: Desk) -> None:
+    message = desk.submit("S1")
+    with pytest.raises(ControlError):
+        desk.act("outbox.retry", message)
+    assert states(desk) == {message: "ready"}
+    assert desk.decided == 0
+
+
+def test_skipping_a_failed_message_releases_what_it_blocked(desk: Desk) -> None:
+    first, follower = desk.submit("S1"), desk.submit("S2")
+    desk.leave_unknown(first)
+    assert states(desk)[follower] == "blocked"
+    assert desk.act("outbox.skip", first)["released"] == 1
+    assert states(desk)[follower] == "ready"
+
+
+def test_cancelling_ends_what_was_not_sent_and_refuses_what_may_have_been(desk: Desk) -> None:
+    waiting, sent = desk.submit("S1"), desk.submit("S2", "V2")
+    assert desk.act("outbox.cancel", waiting)["cancelled"] is True
+    with desk.outbox.write(urgent=True) as act:
+        act.begin(sent, {"wire_id": "W1"}, desk.clock.now())
+    with pytest.raises(ControlError) as caught:
+        desk.act("outbox.cancel", sent)
+    assert code_of(caught) == "not_possible"
+    assert states(desk) == {waiting: "cancelled", sent: "in_flight"}
+
+
+def test_who_decided_and_why_is_in_the_history(desk: Desk) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    desk.act("outbox.retry", message)
+    history = write(desk.call("outbox.show", message=message)["history"])
+    assert "tester" in history
+    assert "test" in history
+
+
+# -- keys -------------------------------------------------------------------------------------------
+
+PAIR = sm2_keys.generate()
+OWN = KeyUse("alpha/own", "本方私钥", "sm2-private")
+PEER = KeyUse("alpha/peer", "平台公钥", "sm2-public")
+
+
+class Cabinet:
+    def __init__(self, *uses: KeyUse) -> None:
+        self.ring = KeyRing(backend=MemoryKeyring())
+        self.changed: list[str] = []
+        self._handlers = KeyHandlers(self.ring, uses, self.changed.append).handlers()
+
+    def call(self, verb: str, **args: object) -> JsonObject:
+        return self._handlers[verb](complete(verb, args))
+
+
+@pytest.fixture
+def cabinet() -> Cabinet:
+    return Cabinet(OWN, PEER)
+
+
+def test_an_imported_key_is_kept_told_by_its_fingerprint_and_wakes_who_lacked_it(cabinet: Cabinet) -> None:
+    answer = cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    assert answer == {"name": "alpha/own", "fingerprint": PAIR.public.fingerprint(), "needed": True}
+    assert cabinet.ring.get("alpha/own") == PAIR.to_pem()
+    assert cabinet.changed == ["alpha/own"]
+
+
+def test_what_is_no_key_of_the_needed_kind_is_not_kept(cabinet: Cabinet) -> None:
+    with pytest.raises(KeyRejected):
+        cabinet.call("keys.import", name="alpha/own", value=PAIR.public.to_pem())
+    assert not cabinet.ring.has("alpha/own")
+    assert cabinet.changed == []
+
+
+def test_a_key_that_no_system_names_is_kept_and_called_unneeded(cabinet: Cabinet) -> None:
+    answer = cabinet.call("keys.import", name="other/thing", value="anything")
+    assert answer == {"name": "other/thing", "fingerprint": "", "needed": False}
+
+
+def test_the_list_shows_needed_and_present_keys_and_never_a_key(cabinet: Cabinet) -> None:
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    cabinet.ring.set("alpha/peer", "damaged")
+    cabinet.ring.set("other/thing", "CONFIDENTIAL")
+    listed = {key["name"]: key for key in cabinet.call("keys.list")["keys"]}
+    assert list(listed) == ["alpha/own", "alpha/peer", "other/thing"]
+    assert listed["alpha/own"]["fingerprint"] == PAIR.public.fingerprint()
+    assert listed["alpha/peer"]["problem"]
+    assert (listed["other/thing"]["needed"], listed["other/thing"]["present"]) == (False, True)
+    assert "CONFIDENTIAL" not in write(listed)
+    assert PAIR.to_pem() not in write(listed)
+
+
+def test_a_missing_needed_key_is_listed_as_missing(cabinet: Cabinet) -> None:
+    assert [key["present"] for key in cabinet.call("keys.list")["keys"]] == [False, False]
+
+
+def test_one_shared_pair_may_stand_under_a_single_name() -> None:
+    shared = Cabinet(
+        KeyUse("alpha/pair", "本方私钥", "sm2-private"), KeyUse("alpha/pair", "平台公钥", "sm2-public")
+    )
+    assert shared.call("keys.import", name="alpha/pair", value=PAIR.to_pem())["needed"]
+    (entry,) = shared.call("keys.list")["keys"]
+    assert entry["about"] == "本方私钥；平台公钥"
+    with pytest.raises(KeyRejected):
+        shared.call("keys.import", name="alpha/pair", value=PAIR.public.to_pem())
+
+
+def test_a_removed_key_is_gone_and_its_lane_hears_of_it(cabinet: Cabinet) -> None:
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    cabinet.call("keys.remove", name="alpha/own")
+    assert not cabinet.ring.has("alpha/own")
+    assert cabinet.changed == ["alpha/own", "alpha/own"]
+    with pytest.raises(KeyMissing):
+        cabinet.call("keys.remove", name="alpha/own")
+
+
+def test_the_data_key_can_be_restored_but_neither_replaced_nor_removed(cabinet: Cabinet) -> None:
+    restored = b64encode(bytes(range(32))).decode()
+    cabinet.call("keys.import", name=DATA_KEY, value=restored)
+    for verb, args in (("keys.import", {"value": restored}), ("keys.remove", {})):
+        with pytest.raises(ControlError) as caught:
+            cabinet.call(verb, name=DATA_KEY, **args)
+        assert code_of(caught) == "not_possible"
+    assert cabinet.ring.data_key(create=False) == bytes(range(32))
+
+
+@pytest.mark.parametrize("value", ["short", b64encode(b"too short").decode(), "####"])
+def test_what_is_no_data_key_is_not_taken_for_one(cabinet: Cabinet, value: str) -> None:
+    with pytest.raises(KeyRejected):
+        cabinet.call("keys.import", name=DATA_KEY, value=value)
+    assert not cabinet.ring.has(DATA_KEY)
+
+
+def test_a_name_that_is_none_is_refused(cabinet: Cabinet) -> None:
+    with pytest.raises(ConfigurationError):
+        cabinet.call("keys.import", name="../etc", value="x")
+
+
+# -- the verbs themselves -----------------------------------------------------------------------------
+
+
+def test_every_verb_is_described_and_its_arguments_have_a_known_kind() -> None:
+    for verb in VERBS.values():
+        assert verb.about
+        assert {argument.kind for argument in verb.arguments} <= {"text", "integer", "boolean", "object"}
+
+
+def test_an_act_names_who_did_it() -> None:
+    acts = {"outbox.retry", "outbox.skip", "outbox.cancel", "outbox.resolve"}
+    for name in acts:
+        assert any(argument.name == "who" and argument.required for argument in VERBS[name].arguments)
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        {"name": "a/b"},
+        {"name": "a/b", "value": 1},
+        {"name": "a/b", "value": "x" * 65537},
+        {"name": "a/b", "value": "x", "extra": 1},
+    ],
+)
+def test_arguments_outside_the_schema_are_refused_without_being_repeated(args: dict[str, object]) -> None:
+    with pytest.raises(ControlError) as caught:
+        complete("keys.import", args)
+    assert "xxx" not in str(caught.value)
