@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agent import jsontext
+from agent.crypto import seal
 from agent.errors import SubmissionInvalid
-from agent.events import Draft, Hold, Scope
-from tests.unit.ministry.ministry_desk import NOW, adapter, admission, fees, submission
+from agent.events import Draft, Hold, Response, Scope, Verdict
+from tests.unit.ministry.ministry_desk import NOW, adapter, admission, fees, key, submission
 
 VISIT = Scope("visit", ("510000123456", "ZY20260001"))
 INSTITUTION = Scope("institution", ("510000123456",), Hold.SHARED, broad=True)
@@ -123,3 +125,13 @@ def test_an_inquiry_is_harmless_and_blocks_nothing() -> None:
 def test_what_changes_nothing_has_no_inquiry() -> None:
     (draft,) = drafts("GYU000", {})
     assert adapter().inquire(draft, {"wire_id": "51990020260102000042"}) is None
+
+
+def test_the_list_of_a_questions_answer_is_not_held_against_rows_that_were_never_sent() -> None:
+    (draft,) = drafts("GYD104", {"aac002": "519900199901011234", "aac003": "测试甲"})
+    data = {"busi_code": "RE0000", "busi_msg": "", "datalist": [{"aaz515": "9"}, {"aaz515": "10"}]}
+    sealed = seal(jsontext.write(data).encode("utf-8"), key("platform"), key("agent").public)
+    nodes = {"symmetric_key": sealed.symmetric_key, "sign": sealed.sign, "data": sealed.data}
+    body = jsontext.write({"code": "PE0000", "msg": "", "biz_data": nodes})
+    outcome = adapter().interpret(draft, {}, Response(200, {}, body.encode("utf-8")))
+    assert (outcome.verdict, outcome.rows, outcome.data) == (Verdict.ACCEPTED, (), data)

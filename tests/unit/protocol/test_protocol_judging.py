@@ -11,6 +11,7 @@ import pytest
 from agent.catalog import load_catalog
 from agent.errors import CatalogError, Fault, SubmissionInvalid
 from agent.events import JsonObject
+from agent.protocol.batches import split
 from agent.protocol.judging import judge, readable_part
 from agent.protocol.rules import (
     Judged,
@@ -171,3 +172,11 @@ def test_a_fault_within_what_is_blanked_already_changes_nothing() -> None:
     ]
     found = readable_part(SPEC, {"datalist": [GOOD]}, faults)
     assert found == {"datalist": {"$slot": ""}}
+
+
+def test_what_holds_data_does_not_show_it() -> None:
+    judged = Judged(GYU101, {"datalist": [GOOD]}, TODAY)
+    holder = next(judged.holders("datalist"))
+    normal = judge(replace(GYU101, rules=()), {"datalist": [GOOD]}, TODAY, {})
+    batch = next(split(GYU101, normal.data))
+    assert "测试甲" not in f"{judged!r}{holder!r}{normal!r}{batch!r}"
