@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.install import REPOSITORY
 from bench.rounds import QUICK, Bench, Size
+from bench.workload import REPOSITORY
 
 PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "clients": lambda bench: {"clients": bench.clients()},

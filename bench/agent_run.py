@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,8 +155,7 @@ def first_delivery(station: Workstation, platform: Platform) -> float:
 
 def _check(station: Workstation, platform: Platform, count: int) -> list[int]:
     """Fails unless each message arrived once and in order, and each was accepted."""
-    arrived = platform.arrivals(count)
-    states = station.states()
-    if states != ["accepted"] * count:
-        raise AssertionError(f"{count} accepted results expected: {station.root}")
-    return arrived
+    states = Counter(station.states())
+    if states != {"accepted": count}:
+        raise AssertionError(f"{count} accepted results expected, got {dict(states)}: {station.root}")
+    return platform.arrivals(count)

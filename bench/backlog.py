@@ -12,11 +12,12 @@ from pathlib import Path
 from agent.clock import SystemClock
 from agent.events import Draft, Scope
 from agent.keys import DATA_KEY, KeyRing
-from agent.outbox import open_outbox
+from agent.opening import open_outbox
 from agent.outbox.base import Outbox
 from agent.outbox.model import NewSubmission, ReplyAddress, State
 from bench import plain, workload
-from bench.install import REPOSITORY, Workstation, install
+from bench.install import Workstation, install
+from bench.workload import REPOSITORY
 
 PIECE = 2000
 SPARE = 20_000
@@ -30,7 +31,7 @@ def workstation_with_backlog(folder: Path, url: str, keys: workload.Keys, pendin
     station = install(root, plain.SYSTEM, url, keys, _data_key(root / "data-key"))
     ring = KeyRing(held={DATA_KEY: station.keys[DATA_KEY]})
     station.database.parent.mkdir(exist_ok=True)
-    outbox = open_outbox(station.database, keys=ring, clock=SystemClock())
+    outbox = open_outbox(station.database, keys=ring, clock=SystemClock(), answer_within_s=1e9)
     try:
         _fill(outbox, pending)
     finally:

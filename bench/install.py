@@ -14,8 +14,8 @@ from typing import Any
 from agent import jsontext
 from agent.keys import DATA_KEY
 from bench import plain, workload
+from bench.workload import REPOSITORY
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 MINISTRY = "ministry"
 TRANSACTIONS = {plain.SYSTEM: "NOTE", MINISTRY: "GYU101"}
 

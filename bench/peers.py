@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.workload import Keys
+from bench.workload import REPOSITORY, Keys
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,9 @@ class Platform:
     def arrivals(self, expected: int) -> list[int]:
         """When each message's first byte arrived (ns); fails unless each came once, in order."""
         report = self._ask("report")
-        if report["numbers"] != list(range(expected)):
-            raise AssertionError(f"not each of {expected} messages arrived once and in order")
+        numbers = report["numbers"]
+        if numbers != list(range(expected)):
+            raise AssertionError(f"{expected} messages, each once and in order, expected: got {numbers}")
         return list(report["arrived"])
 
     def _ask(self, command: str) -> Any:
@@ -51,7 +52,9 @@ def platform(seconds: float, keys: Keys | None = None, count: int = 0) -> Iterat
     """A server that takes ``seconds`` to answer; sealed answers for ``count`` messages with ``keys``."""
     command = [sys.executable, "-m", "bench.server", "--seconds", str(seconds)]
     command += ["--sealed", str(count)] if keys else []
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+    )
     assert process.stdin is not None
     assert process.stdout is not None
     with process:

@@ -19,7 +19,7 @@ from bench.figures import percentile
 from bench.install import MINISTRY, Workstation, install
 from bench.peers import Platform, platform
 from bench.syncs import syncs_per_message
-from bench.workload import Keys
+from bench.workload import REPOSITORY, Keys
 
 Series = dict[str, list[float]]
 
@@ -134,7 +134,9 @@ class Bench:
             command += ["--sealed"] if sealed else []
             command += ["--journal", str(scratch / "journal.db")] if journal else []
             given = json.dumps(asdict(self.keys)) + "\n" if sealed else ""
-            done = subprocess.run(command, input=given, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(
+                command, input=given, stdout=subprocess.PIPE, text=True, check=True, cwd=REPOSITORY
+            )
         peer.arrivals(count)
         result: dict[str, float] = json.loads(done.stdout)
         return result

@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 from agent import jsontext
 from agent.clock import BEIJING
@@ -15,6 +16,7 @@ from agent.events import JsonObject, Request
 from bench import plain
 from plugins.ministry import codec
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 BODY_BYTES = 1024
 ACCESS_KEY = "510000001"
 PROVINCE = "510000"
@@ -68,7 +70,7 @@ def admission(number: int) -> JsonObject:
                 "aab360": "510100",
                 "aac002": "510100190001010000",
                 "aac003": "测试人员",
-                "aka130": "42",
+                "aka130": "71",
                 "akc190": f"Z{number:09d}",
                 "aae030": f"{datetime.now(BEIJING):%Y%m%d}",
                 "akc192": "S82.201",
