@@ -1,0 +1,1 @@
+"""Scan-to-pay with the medical insurance e-credential at designated institutions."""
