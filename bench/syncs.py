@@ -28,10 +28,10 @@ def syncs_per_message(station: Workstation, platform: Platform, count: int) -> d
         began = time.time()
         daemon.deliver(inputs)
         ended = time.time()
-    return _count(trace, began, ended, station.root / "data", count - 1)
+    return count_syncs(trace, began, ended, station.root / "data", count - 1)
 
 
-def _count(trace: Path, began: float, ended: float, data: Path, messages: int) -> dict[str, float]:
+def count_syncs(trace: Path, began: float, ended: float, data: Path, messages: int) -> dict[str, float]:
     calls: Counter[str] = Counter()
     for line in trace.read_text(encoding="utf-8", errors="replace").splitlines():
         call = _CALL.match(line)

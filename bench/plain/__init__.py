@@ -34,7 +34,7 @@ LANE = "notes"
 HEADERS = (("Content-Type", "application/json;charset=UTF-8"), ("access_key", "bench"))
 
 
-def catalog() -> Catalog:
+def notes_catalog() -> Catalog:
     return load_catalog("bench.plain.catalog")
 
 
@@ -46,7 +46,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
             title="性能测试",
             options=(Option(name="url", kind="url", about="接口地址", required=True),),
             keys=(),
-            load_catalog=catalog,
+            load_catalog=notes_catalog,
             build=build,
         )
     )
@@ -54,7 +54,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
 
 def build(options: Mapping[str, Any], source: KeySource) -> PlainAdapter:
     del source
-    return PlainAdapter(catalog(), str(options["url"]))
+    return PlainAdapter(notes_catalog(), str(options["url"]))
 
 
 @dataclass(frozen=True, slots=True)
