@@ -64,11 +64,12 @@ class CallEntry(NamedTuple):
     code: str
 
 
-class Command(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Command:
     """What a protocol needs to come to the same state again, and when it was done."""
 
     at: datetime
-    body: JsonObject
+    body: JsonObject = field(repr=False)
 
 
 @dataclass(slots=True)

@@ -56,7 +56,7 @@ class Context:
 class Reply:
     """The response DATA, what took effect, and, of a negative inquiry, which call it asked about."""
 
-    data: JsonObject
+    data: JsonObject = field(repr=False)
     effects: tuple[Effect, ...] = ()
     negative_about: tuple[str, str] | None = None
 

@@ -160,6 +160,7 @@ def test_an_alias_is_read_under_the_fields_own_name() -> None:
         ({"format": "region"}, "510104", "200104"),
         ({"format": "base64", "max_bytes": 3}, "YWJj", "YWJjZA=="),
         ({"format": "base64"}, "YWJj", "YWJ"),
+        ({"format": "base64"}, "YWJj", "YW-Jj"),
         ({"format": "extension:pdf,jpg"}, "plan.PDF", "plan.exe"),
         ({"table": "T"}, "1", "2"),
         ({"one_of": ("a", "b")}, "b", "c"),
