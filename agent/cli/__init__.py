@@ -37,10 +37,10 @@ root = LazyGroup(
 
 def main(arguments: list[str] | None = None) -> None:
     """The entry point. Ends the process with one of :mod:`agent.cli.exits`."""
-    raise SystemExit(run(arguments))
+    raise SystemExit(execute(arguments))
 
 
-def run(arguments: list[str] | None = None) -> int:
+def execute(arguments: list[str] | None = None) -> int:
     """Run one command line; returns its exit code."""
     from agent.cli import output, usage
 

@@ -23,7 +23,7 @@ class _Chinese(click.Command):
         records = [record for option in options if (record := option.get_help_record(ctx))]
         if records:
             with formatter.section("选项"):
-                formatter.write_dl(records)
+                formatter.write_dl([(left, right.replace("[required]", "[必填]")) for left, right in records])
 
     def get_help_option(self, ctx: click.Context) -> click.Option | None:
         option = super().get_help_option(ctx)

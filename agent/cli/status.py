@@ -8,7 +8,7 @@ from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
-from agent.cli.words import CONDITIONS, MESSAGE_STATES, WORKERS, cell
+from agent.cli.words import CONDITIONS, MESSAGE_STATES, TROUBLES, WORKERS, cell
 from agent.events import JsonObject
 
 
@@ -51,7 +51,8 @@ def _lane_state(lane: JsonObject) -> str:
     if lane["halt"]:
         return f"已停止：{lane['halt']['message']}"
     if lane["trouble"]:
-        return f"{lane['trouble']}，{lane['rest_s']} 秒后重试"
+        trouble = str(lane["trouble"])
+        return f"{TROUBLES.get(trouble, trouble)}，{lane['rest_s']} 秒后重试"
     return "正常"
 
 

@@ -21,6 +21,14 @@ MESSAGE_STATES: Final = {
 }
 CONDITIONS: Final = {"running": "正常", "waiting": "等待恢复", "failed": "需要处理"}
 WORKERS: Final = {"running": "运行中", "restarting": "正在重启", "ended": "已结束"}
+TROUBLES: Final = {
+    "not_sent": "连不上对方",
+    "maybe_sent": "没有收到应答",
+    "answer_rejected": "应答不可信",
+    "probe_failed": "对方没有正常应答",
+    "store_full": "磁盘已满",
+}
+"""What holds a lane up for the moment, by the error's code."""
 
 
 def cell(value: object) -> str:
