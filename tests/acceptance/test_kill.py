@@ -10,9 +10,16 @@ import sys
 import pytest
 
 from agent.demo.stage import eventually
-from tests.acceptance.workload import Visit, check_ledger, check_results, interleaved
+from tests.acceptance.workload import (
+    OTHER_INSTITUTION,
+    OTHER_PERSON,
+    Visit,
+    check_ledger,
+    check_results,
+    interleaved,
+)
 
-VISITS = [Visit("ZYA", 501), Visit("ZYB", 3)]
+VISITS = [Visit("ZYA", 501), Visit("ZYB", 3, OTHER_PERSON, OTHER_INSTITUTION)]
 LARGE = [Visit("ZYL", 4200)]
 
 ALONG_THE_WAY = [

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 PERSON = {"aac002": "519900198408230014", "aac003": "演练甲"}
+OTHER_PERSON = {"aac002": "519900198408240028", "aac003": "演练乙"}
 INSTITUTION = {"akb020": "51010000001", "alc002": "1"}
+OTHER_INSTITUTION = {"akb020": "51010000002", "alc002": "2"}
 
 
 @dataclass(frozen=True)
@@ -16,14 +19,16 @@ class Visit:
 
     stay: str
     rows: int
+    person: Mapping[str, str] = field(default_factory=lambda: PERSON)
+    institution: Mapping[str, str] = field(default_factory=lambda: INSTITUTION)
 
     def files(self):
         return [self.admission(), self.fees(), self.settlement()]
 
     def admission(self):
         data = {
-            **INSTITUTION,
-            **PERSON,
+            **self.institution,
+            **self.person,
             "aab360": "510104",
             "aka130": "72",
             "akc190": self.stay,
@@ -33,7 +38,7 @@ class Visit:
         return f"{self.stay}-1.json", _json("GYU101", f"{self.stay}-1", {"datalist": [data]})
 
     def fees(self):
-        fixed = {**PERSON, **INSTITUTION, "akc190": self.stay, "aka130": "72"}
+        fixed = {**self.person, **self.institution, "akc190": self.stay, "aka130": "72"}
         lines = ["#transaction=GYU102", f"#id={self.stay}-2", f"#rows={self.rows}"]
         lines += [f"#{key}={value}" for key, value in fixed.items()]
         lines.append("aaz213_s,ala012,ala002,ala020,akc226,akc225,aae058,aae020,aae022,aae229")
@@ -47,8 +52,8 @@ class Visit:
     def settlement(self):
         total = sum((price(n) for n in range(self.rows)), Decimal(0))
         data = {
-            **PERSON,
-            **INSTITUTION,
+            **self.person,
+            **self.institution,
             "akc190": self.stay,
             "aka130": "72",
             "aae058": f"{total:.2f}",
