@@ -43,7 +43,7 @@ class Visit:
         lines += [f"#{key}={value}" for key, value in fixed.items()]
         lines.append("aaz213_s,ala012,ala002,ala020,akc226,akc225,aae058,aae020,aae022,aae229")
         lines += [self._row(n) for n in range(self.rows)]
-        return f"{self.stay}-2.csv", "\r\n".join(lines).encode("utf-8")
+        return f"{self.stay}-2.csv", ("\r\n".join(lines) + "\r\n").encode("utf-8")
 
     def _row(self, n):
         amounts = f"1,{price(n)},{price(n)},{price(n)},0.00"
