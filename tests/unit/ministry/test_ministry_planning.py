@@ -11,7 +11,7 @@ import pytest
 from agent import jsontext
 from agent.crypto import seal
 from agent.errors import SubmissionInvalid
-from agent.events import Draft, Hold, Response, Scope, Verdict
+from agent.events import Draft, Hold, Response, Scope, Series, Verdict
 from tests.unit.ministry.ministry_desk import NOW, adapter, admission, fees, key, submission
 
 VISIT = Scope("visit", ("510000123456", "ZY20260001"))
@@ -135,3 +135,11 @@ def test_the_list_of_a_questions_answer_is_not_held_against_rows_that_were_never
     body = jsontext.write({"code": "PE0000", "msg": "", "biz_data": nodes})
     outcome = adapter().interpret(draft, {}, Response(200, {}, body.encode("utf-8")))
     assert (outcome.verdict, outcome.rows, outcome.data) == (Verdict.ACCEPTED, (), data)
+
+
+def test_numbers_are_drawn_per_day_for_refid_and_for_ever_for_request_id() -> None:
+    (draft,) = drafts("GYU101", admission())
+    assert adapter(province="510000").series(draft) == (
+        Series("refid/510000", 6, daily=True),
+        Series("request/519900001", 9, daily=False),
+    )
