@@ -19,7 +19,8 @@ class Owner:
 
     ``linked``: its messages hold the submission's own scope, because another one waits for its end
     or because some of them need values that others of it give. ``extra`` are scopes of a submission
-    that it replaces, ``after`` the submissions whose end it waits for.
+    that it replaces: others wait for it by them, but what failed before in them does not block it.
+    ``after`` are the submissions whose end it waits for.
     """
 
     number: int
@@ -49,10 +50,11 @@ def store(
     """Store one message; returns its number. ``last``: nobody in the chain stands behind it."""
     number = work.next_number("message")
     place = Place(position, number)
-    rows = _rows(work, owner, draft)
+    own = _rows(work, owner, draft)
     failures = owner.blocked_by | blocking.failures_over(
-        work, owner.number, rows, place, blockable=draft.blockable
+        work, owner.number, own, place, blockable=draft.blockable
     )
+    rows = scopes.merged([*own, *owner.extra])
     state = State.BLOCKED if failures else State.STAGING if owner.staged else State.READY
     lane = lane_number(work, LaneKey(owner.system, draft.lane, draft.parallel))
     _insert(work, owner, draft, place, lane, state, parent)
@@ -100,7 +102,6 @@ def _insert(
 
 def _rows(work: Work, owner: Owner, draft: Draft) -> list[Held]:
     rows = [] if owner.now else scopes.held_scopes(work, owner.system, draft.scopes)
-    rows += owner.extra
     if owner.linked:
         hold = EXCLUSIVE if draft.needs else SHARED
         rows.append(Held(scopes.submission_key(work, owner.number), hold, False))
