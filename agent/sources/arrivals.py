@@ -2,8 +2,9 @@
 
 Order is that of first sight. Hints come in the order of what happened, a rescan in no order at all;
 what a rescan finds and no hint has told of came before the watch began, or its hint was lost or is
-still on its way. So such files are put aside for a moment: those that are hinted at meanwhile get
-their place from their hint, the others stand before them, by modification time and natural name.
+still on its way. So such files are put aside until every hint of that time is there: those that were
+hinted at get their place from their hint, the others stand before them, by modification time and
+natural name.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Arrivals:
 
     @property
     def unconfirmed(self) -> bool:
-        """Whether :meth:`settle` is due a moment after the scan."""
+        """Whether files are put aside until :meth:`settle`."""
         return bool(self._unconfirmed)
 
     def hint(self, hint: Hint, name: str, wall: datetime) -> None:

@@ -17,7 +17,9 @@ def read_claimed(claimed: Claimed, max_bytes: int) -> bytes:
         raise SubmissionInvalid([Fault("", "too_large", message)])
     if claimed.event_id.endswith(Mark.NAME_TOO_LONG):
         raise SubmissionInvalid([Fault("", "name_too_long", "文件名太长，请缩短后重新提交")])
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY
+    for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_BINARY"):
+        flags |= getattr(os, name, 0)
     try:
         with open(os.open(claimed.path, flags), "rb") as file:  # noqa: PTH123 - needs the flags
             before = os.fstat(file.fileno())

@@ -233,8 +233,8 @@ class FolderSource:
     def _put_back(self, arrival: Arrival, claimed: Claimed, now: float) -> bool:
         """Whether the file is in the inbox again. Else it is gone, or, where a new file has its name
         or the move fails, it stays claimed and will be offered again."""
-        self._inbox.expect(arrival.name, now)
         try:
+            self._inbox.expect(arrival.name, claimed.path.lstat().st_ino)
             self._claims.put_back(claimed)
         except FileNotFoundError:
             del self._held[claimed.event_id]

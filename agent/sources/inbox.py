@@ -19,10 +19,10 @@ from agent.sources.watching import Hint, Watch
 
 log = structlog.get_logger("agent.sources.folder")
 
-CONFIRM_S = 0.05
-"""How long a hint may be on its way after the file it tells of can be seen."""
+PROBE_S = 1.0
+"""How long to wait for the hint of the agent's own probe before a rescan counts without hints."""
 
-OWN_S = 1.0
+_PROBE = ".his-agent-probe-"
 
 
 class Inbox:
@@ -36,12 +36,15 @@ class Inbox:
         self._arrivals = arrivals
         self._wakeup = wakeup
         self._hints: deque[tuple[Hint, str]] = deque()
-        self._own: dict[str, float] = {}
+        self._probe = 0
+        self._own: dict[str, int] = {}
         self._orphans: dict[str, float] = {}
         self._watch: Watch | None = None
         self._identity: tuple[int, int] | None = None
         self._backoff = Backoff(first_s=1.0)
         self._watch_again_at = 0.0
+        self._fresh = True
+        """The watch has just begun: what it hints at came after what the next scan will find."""
         self._scan_at = 0.0
         self._settle_at = 0.0
         self.generation = 0
@@ -87,18 +90,18 @@ class Inbox:
 
     def look(self, now: float, wall: datetime) -> None:
         """Take in hints, and rescan when it is time. Raises ConfigurationError."""
-        scan = now >= self._scan_at
-        if scan and not self._reopened(now):
-            return
-        self._drain(now, wall)
-        if scan:
+        if not self._fresh:
+            self._drain(wall)
+        if now >= self._scan_at:
+            if not self._reopened(now):
+                return
             self._scan(now, wall)
         if self._arrivals.unconfirmed and now >= self._settle_at:
             self._arrivals.settle(wall)
 
-    def expect(self, name: str, now: float) -> None:
-        """The agent itself is about to put a file of this name here: no hint of it counts."""
-        self._own[name] = now + OWN_S
+    def expect(self, name: str, inode: int) -> None:
+        """The agent itself is about to put this file here: the hint of it says nothing new."""
+        self._own[name] = inode
 
     def expect_no_more(self, name: str) -> None:
         self._own.pop(name, None)
@@ -107,7 +110,7 @@ class Inbox:
         """Whether the folder is there, after opening it again if it is another one than before."""
         self._scan_at = now + self._settings.rescan_s
         try:
-            if self._identity is None or self._identity_now() != self._identity:
+            if self._identity is None or not self._same_folder():
                 self.open(now)
                 self._scan_at = now + self._settings.rescan_s
         except OSError as error:
@@ -119,6 +122,7 @@ class Inbox:
 
     def _begin_watch(self, now: float) -> None:
         watch, self._watch = self._watch, None
+        self._fresh = True
         try:
             if watch is not None:
                 watch.stop()
@@ -129,6 +133,12 @@ class Inbox:
         else:
             self._backoff.reset()
 
+    def _same_folder(self) -> bool:
+        try:
+            return self._identity_now() == self._identity
+        except FileNotFoundError:
+            return False
+
     def _identity_now(self) -> tuple[int, int]:
         """Tells a folder from another one mounted or made in its place; shares on Windows cannot."""
         info = self._settings.inbox.stat()
@@ -137,17 +147,29 @@ class Inbox:
     def _notice(self, hint: Hint, name: str) -> None:
         """On watchdog's thread."""
         marker = self._settings.marker
-        if is_candidate(name, marker):
+        if is_candidate(name, marker) or name.startswith(_PROBE):
             self._hints.append((hint, name))
             self._wakeup.set()
         elif marker and name.casefold().endswith(marker.casefold()):
             self._wakeup.set()
 
-    def _drain(self, now: float, wall: datetime) -> None:
+    def _drain(self, wall: datetime) -> None:
         while self._hints:
             hint, name = self._hints.popleft()
-            if self._own.pop(name, 0.0) < now:
+            if name.startswith(_PROBE):
+                if name == f"{_PROBE}{self._probe}":
+                    self._arrivals.settle(wall)
+            elif not self._is_own(name):
                 self._arrivals.hint(hint, name, wall)
+
+    def _is_own(self, name: str) -> bool:
+        expected = self._own.pop(name, None)
+        if expected is None:
+            return False
+        try:
+            return (self._settings.inbox / name).lstat().st_ino == expected
+        except OSError:
+            return False
 
     def _scan(self, now: float, wall: datetime) -> None:
         marker = self._settings.marker
@@ -167,15 +189,26 @@ class Inbox:
             self.lose(error)
             return
         self.ignored = ignored
-        self._own = {name: until for name, until in self._own.items() if until >= now}
         self._drop_orphans(markers, now)
         self._merge(unknown, now, wall)
 
     def _merge(self, unknown: list[tuple[str, int]], now: float, wall: datetime) -> None:
+        self._fresh = False
         if unknown:
             self._arrivals.found(unknown)
-            self._settle_at = now + CONFIRM_S if self.watching else now
-        self._drain(now, wall)
+            self._settle_at = now + PROBE_S if self._probed() else now
+        self._drain(wall)
+
+    def _probed(self) -> bool:
+        """Make a file whose hint will tell that all hints of what the scan has seen are there."""
+        self._probe += 1
+        path = self._settings.inbox / f"{_PROBE}{self._probe}"
+        try:
+            path.touch()
+            path.unlink()
+        except OSError:
+            return False
+        return self.watching
 
     def _drop_orphans(self, markers: list[str], now: float) -> None:
         """Remove markers whose file was taken long ago, before a later file of that name finds them."""
