@@ -244,6 +244,15 @@ def test_a_line_that_trickles_in_is_cut_off_at_its_deadline_however_often_bytes_
         assert code_of(lines.read) == "timeout"
 
 
+def test_a_line_without_end_is_given_up_at_the_limit_while_its_sender_goes_on() -> None:
+    near, far = socket.socketpair()
+    with near, far:
+        lines = Lines(near, SystemClock(), largest=1000, timeout_s=10)
+        feeder = threading.Thread(target=feed, args=(far,), daemon=True)
+        feeder.start()
+        assert code_of(lines.read) == "too_long"
+
+
 def feed(connection: socket.socket) -> None:
     try:
         while True:
