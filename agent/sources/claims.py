@@ -29,11 +29,12 @@ class Claims:
 
     def __init__(self, settings: FolderSettings) -> None:
         self._settings = settings
+        self._folder = settings.claims
         self._ids = EventIds()
 
     def prepare(self) -> None:
         """Create the taking folder. Raises ConfigurationError if it is not on the inbox's volume."""
-        folder = self._settings.claims
+        folder = self._folder
         folder.mkdir(parents=True, exist_ok=True)
         if folder.stat().st_dev != self._settings.inbox.stat().st_dev:
             raise ConfigurationError(
@@ -44,7 +45,7 @@ class Claims:
 
     def unfinished(self) -> list[Claimed]:
         """What a former run claimed and did not acknowledge, in order; completes undone claims."""
-        with os.scandir(self._settings.claims) as entries:
+        with os.scandir(self._folder) as entries:
             found = [(taken, entry) for entry in entries if (taken := taken_name(entry.name)) is not None]
         claimed = []
         for taken, entry in sorted(found, key=lambda pair: pair[0].event_id):
@@ -56,28 +57,29 @@ class Claims:
 
     def claim(self, arrival: Arrival, info: os.stat_result, mark: Mark) -> Claimed:
         """Rename the file into the taking folder."""
-        source = self._settings.inbox / arrival.name
-        name = arrival.name
-        event_id, seen_at = self._ids.next(arrival.seen_at, mark)
-        target = self._settings.claims / f"{event_id}-{name}"
+        source = f"{self._settings.inbox}{os.sep}{arrival.name}"
         crash_point("folder.before_claim")
         try:
-            source.rename(target)
+            claimed = self._renamed(source, arrival, arrival.name, info, mark)
         except OSError as error:
             if not _too_long(error):
                 raise
-            mark, name = Mark.NAME_TOO_LONG, shortened(arrival.name)
-            event_id, seen_at = self._ids.next(arrival.seen_at, mark)
-            target = self._settings.claims / f"{event_id}-{name}"
-            source.rename(target)
+            short = shortened(arrival.name)
+            claimed = self._renamed(source, arrival, short, info, Mark.NAME_TOO_LONG)
         crash_point("folder.after_claim")
+        return claimed
+
+    def _renamed(self, source: str, arrival: Arrival, name: str, info: os.stat_result, mark: Mark) -> Claimed:
+        event_id, seen_at = self._ids.next(arrival.seen_at, mark)
+        target = self._folder / f"{event_id}-{name}"
+        os.rename(source, target)  # noqa: PTH104 - ten thousand times in a second
         return _claimed(TakenName(event_id, seen_at, mark, name), target, info)
 
     def there(self) -> bool:
         """Whether the taking folder exists; makes it anew if somebody removed it."""
-        existed = self._settings.claims.is_dir()
+        existed = self._folder.is_dir()
         with contextlib.suppress(OSError):  # the next scan tells what is wrong with the inbox
-            self._settings.claims.mkdir(exist_ok=True)
+            self._folder.mkdir(exist_ok=True)
         return existed
 
     def changed(self, claimed: Claimed, info: os.stat_result) -> bool:

@@ -40,9 +40,9 @@ _GONE = Judgement(Verdict.GONE)
 
 def judge(arrival: Arrival, settings: FolderSettings, now: float) -> Judgement:
     """Look at a file; notes in ``arrival`` what was seen. Raises OSError other than its absence."""
-    path = settings.inbox / arrival.name
+    path = f"{settings.inbox}{os.sep}{arrival.name}"  # a Path costs more than the look
     try:
-        info = path.lstat()
+        info = os.lstat(path)
     except FileNotFoundError:
         return _GONE
     if not stat.S_ISREG(info.st_mode):

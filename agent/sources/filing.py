@@ -56,23 +56,32 @@ def file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
     ``suffix`` must be unique. A source that is gone has been moved before: nothing happens. Raises
     OSError; then the source is where it was.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    stem, dot, extension = name.rpartition(".")
-    other = f"{stem}.{suffix}.{extension}" if dot else f"{name}.{suffix}"
-    for target in (folder / name, folder / other):
-        try:
-            _move(source, target, suffix)
-        except FileExistsError:
-            if _same(source, target):
-                source.unlink()
-                return
-        except FileNotFoundError:
-            if os.path.lexists(source):
-                raise
-            return
-        else:
-            return
-    raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    try:
+        _file_away(source, folder, name, suffix)
+    except FileNotFoundError:
+        if os.path.lexists(source):
+            folder.mkdir(parents=True, exist_ok=True)
+            _file_away(source, folder, name, suffix)
+
+
+def _file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
+    target = folder / name
+    if not _moved(source, target, suffix):
+        stem, dot, extension = name.rpartition(".")
+        other = folder / (f"{stem}.{suffix}.{extension}" if dot else f"{name}.{suffix}")
+        if not _moved(source, other, suffix):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+
+
+def _moved(source: Path, target: Path, unique: str) -> bool:
+    """False when another file has the name. One that is this file, left by a crash, is not another."""
+    try:
+        _move(source, target, unique)
+    except FileExistsError:
+        if not _same(source, target):
+            return False
+        source.unlink()
+    return True
 
 
 def _move(source: Path, target: Path, unique: str) -> None:

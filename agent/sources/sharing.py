@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 if sys.platform == "win32":
     import ctypes
@@ -28,9 +27,9 @@ if sys.platform == "win32":
     )
     _kernel32.CloseHandle.argtypes = (wintypes.HANDLE,)
 
-    def in_use(path: Path) -> bool:
+    def in_use(path: str) -> bool:
         """Whether opening the file for oneself alone is a sharing violation."""
-        handle = _kernel32.CreateFileW(str(path), _GENERIC_READ, 0, None, _OPEN_EXISTING, 0, None)
+        handle = _kernel32.CreateFileW(path, _GENERIC_READ, 0, None, _OPEN_EXISTING, 0, None)
         if handle == _INVALID_HANDLE:
             return ctypes.get_last_error() in (_SHARING_VIOLATION, _LOCK_VIOLATION)
         _kernel32.CloseHandle(handle)
@@ -38,6 +37,6 @@ if sys.platform == "win32":
 
 else:
 
-    def in_use(_path: Path) -> bool:
+    def in_use(_path: str) -> bool:
         """POSIX has no sharing violations: a file that still grows is found out by its size."""
         return False
