@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,7 @@ def main() -> int:
     )
     parser.add_argument("--strict", action="store_true", help="fail when a target is missed")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # no agent is left behind
     options.folder.mkdir(parents=True, exist_ok=True)
     bench = Bench(options.folder.resolve(), QUICK if options.quick else Size(), say=_progress)
     findings: dict[str, Any] = {"machine": report.machine(bench.folder), "rounds": bench.size.rounds}

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import select
 import socket
 import ssl
+import sys
 import threading
 from dataclasses import dataclass
 
@@ -12,14 +15,19 @@ from agent.clock import Clock
 from agent.transport.failures import not_sent
 from agent.transport.target import Origin
 
+_JUST_SEEN_S = 0.01
+"""A prepared connection is not looked at again when it is used at once."""
+
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """``used_at`` is the monotonic second of its opening or of its last answer."""
+    """``used_at`` is the monotonic second of its opening or of its last answer, ``seen_at`` of the
+    last look at it."""
 
     origin: Origin
     socket: socket.socket
     used_at: float
+    seen_at: float = -math.inf
     cut: bool = False
     """Shut down by :meth:`Pool.abort` while an exchange was under way."""
 
@@ -66,13 +74,18 @@ class Pool:
 
     def usable(self, connection: Connection) -> bool:
         """Whether a lent connection is neither too old nor closed nor spoken on by the server."""
-        if self._clock.monotonic() - connection.used_at >= self._keep_idle_s:
+        now = self._clock.monotonic()
+        if self._closed or now - connection.used_at >= self._keep_idle_s:
             return False
-        return not self._closed and is_quiet(connection.socket)
+        if now - connection.seen_at < _JUST_SEEN_S:
+            return True
+        connection.seen_at = now
+        return is_quiet(connection.socket)
 
     def give_back(self, connection: Connection) -> None:
         """End a loan; the connection may serve again."""
         connection.used_at = self._clock.monotonic()
+        connection.seen_at = -math.inf
         with self._lock:
             self._lent.discard(connection)
             if not self._closed:
@@ -113,13 +126,32 @@ class Pool:
 def is_quiet(connection: socket.socket) -> bool:
     """Whether nothing has arrived on an idle connection: no end, no reset, no unasked-for bytes.
 
-    Reading through TLS, not polling the descriptor, since session tickets arrive unasked for.
+    What has arrived on TLS may be a session ticket, which nobody asked for either: only reading
+    through TLS tells. A plain connection is not read, since each call into the operating system
+    lets other threads take the interpreter.
     """
+    if not _has_input(connection):
+        return True
+    if not isinstance(connection, ssl.SSLSocket):
+        return False
     try:
         connection.settimeout(0)
         connection.recv(1)
-    except (BlockingIOError, ssl.SSLWantReadError):
+    except ssl.SSLWantReadError:
         return True
     except OSError:
         return False
     return False
+
+
+if sys.platform == "win32":
+
+    def _has_input(connection: socket.socket) -> bool:
+        return bool(select.select([connection], [], [], 0)[0])
+
+else:
+
+    def _has_input(connection: socket.socket) -> bool:
+        poll = select.poll()  # select() knows no descriptor above 1023
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0))

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 _PIECE = 64 * 1024
+_SLACK_S = 0.05
+"""A time-out this near to the wanted one stays: setting it is a call into the operating system."""
 
 # RFC 9110, 5.6.2: token
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -85,7 +87,9 @@ class Deadline:
         remaining = self._at - self._clock.monotonic()
         if remaining <= 0:
             raise TimeoutError("the exchange took too long")
-        connection.settimeout(remaining)
+        armed = connection.gettimeout()
+        if armed is None or not remaining - _SLACK_S <= armed <= remaining + _SLACK_S:
+            connection.settimeout(remaining)
 
 
 def transmit(connection: socket.socket, message: bytes, deadline: Deadline) -> None:

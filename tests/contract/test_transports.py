@@ -595,10 +595,12 @@ def test_prepared_connection_closed_before_the_send_is_replaced(make: Make) -> N
             conversation.read_request()
             conversation.say(OK)
 
+    clock = ManualClock()
     with serving(script) as server:
-        transport = make()
+        transport = make(clock=clock)
         transport.prepare(server.url())
         assert server.ended.acquire(timeout=5)
+        clock.advance(0.1)
         assert transport.send(post(server.url())).body == b"ok"
         assert (len(server.requests), server.connections) == (1, 2)
 
