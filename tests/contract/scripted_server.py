@@ -50,7 +50,8 @@ class Conversation:
 
     def reset(self) -> None:
         """Close with a TCP reset instead of an orderly end."""
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
+        no_linger = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
         self.socket.close()
 
 
