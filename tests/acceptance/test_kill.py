@@ -20,7 +20,7 @@ from tests.acceptance.workload import (
 )
 
 VISITS = [Visit("ZYA", 501), Visit("ZYB", 3, OTHER_PERSON, OTHER_INSTITUTION)]
-LARGE = [Visit("ZYL", 4200)]
+LARGE = [Visit("ZYL", 6000)]
 
 ALONG_THE_WAY = [
     "folder.before_claim",
