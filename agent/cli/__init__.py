@@ -58,4 +58,7 @@ def execute(arguments: list[str] | None = None) -> int:
         return exits.INTERRUPTED
     except BrokenPipeError:
         return exits.FAILURE
+    except Exception as error:  # noqa: BLE001 - a traceback would show what the program was holding
+        output.write_bug(error, as_json=session.json)
+        return exits.FAILURE
     return code if isinstance(code, int) else exits.OK

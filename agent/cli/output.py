@@ -64,6 +64,20 @@ def write_error(error: AgentError, *, as_json: bool) -> None:
         click.echo(f"处理：{error.hint}", err=True)
 
 
+def write_bug(error: Exception, *, as_json: bool) -> None:
+    """A bug: its type and places, never its text, which may quote a person or a key."""
+    import traceback
+
+    from agent.errors import AgentError
+
+    places = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
+    message = f"程序内部出错：{type(error).__name__}"
+    told = AgentError(message, hint="请把下面几行和日志一起交给维护人员", details={"places": places})
+    write_error(told, as_json=as_json)
+    for place in places:
+        click.echo(f"  {place}", err=True)
+
+
 def tolerate_narrow_consoles() -> None:
     """A console whose code page lacks a character shows ``?`` for it instead of failing."""
     for stream in (sys.stdout, sys.stderr):

@@ -25,7 +25,6 @@ _LARGEST: Final = 1024 * 1024
 @pass_session
 def command(session: Session, keys_from_stdin: bool) -> None:
     from agent import logs
-    from agent.daemon import run
     from agent.keys import KeyRing
     from agent.registry import Registry
 
@@ -33,7 +32,14 @@ def command(session: Session, keys_from_stdin: bool) -> None:
     config = session.load(registry)
     ring = KeyRing(allow=config.keys.allow_backends, held=_keys() if keys_from_stdin else None)
     logs.configure(config.log)
-    run(config, registry, ring)
+
+    from agent.daemon import run  # after logs: what it imports logs by structlog, without rich by then
+
+    try:
+        run(config, registry, ring)
+    except Exception:
+        logs.get_logger(__name__).exception("agent ended by an error")
+        raise
 
 
 def _keys() -> Mapping[str, str]:

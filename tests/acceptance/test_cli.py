@@ -199,6 +199,16 @@ def test_a_second_daemon_of_one_configuration_is_refused_and_the_first_goes_on(s
         assert station.run("status").returncode == 0
 
 
+def test_a_daemon_that_cannot_start_tells_why_and_leaves_it_in_the_log(station: Station) -> None:
+    station.config.data.joinpath("outbox.db").mkdir()
+    done = station.run("run", "--keys-from-stdin", given=json.dumps(KEYS))
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+    (line,) = [json.loads(line) for line in station.config.log.file.read_text("utf-8").splitlines()]
+    assert (line["event"], line["level"]) == ("agent ended by an error", "error")
+    assert line["exception"][0]["type"]
+
+
 @pytest.mark.parametrize("how", ["verb", "SIGTERM", "SIGINT"])
 def test_the_daemon_stops_when_asked_and_ends_with_0(station: Station, how: str) -> None:
     with station.daemon(KEYS) as process:

@@ -213,6 +213,23 @@ def test_a_console_that_lacks_chinese_does_not_break_the_command(
     assert execute(["status", "--config", str(tmp_path / "none.toml")]) == exits.CONFIGURATION
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_bug_is_told_by_type_and_place_and_never_by_its_text(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    from agent.cli.session import Session
+
+    def broken(_session: Session) -> Path:
+        raise RuntimeError("the patient's name")
+
+    monkeypatch.setattr(Session, "path", broken)
+    said = invoke("status", *form)
+    assert said.code == exits.FAILURE
+    assert "RuntimeError" in (said.out if form else said.err)
+    assert re.search(r"test_cli_commands\.py:\d+ broken", said.err)
+    assert "patient" not in said.out + said.err
+
+
 # -- init -------------------------------------------------------------------------------------------
 
 
