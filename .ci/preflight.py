@@ -4,13 +4,15 @@ import importlib.util
 import shutil
 import sys
 
+PACKAGES = {"venv": "python3-venv", "ensurepip": "python3-venv", "sqlite3": "libsqlite3-0"}
+
 
 def lacking() -> list[str]:
     missing = []
     if sys.version_info < (3, 11):
         version = ".".join(map(str, sys.version_info[:3]))
         missing.append(f"Python 3.11 or newer is needed, this is {version}: run  make PYTHON=python3.11 ...")
-    for module, package in (("venv", "python3-venv"), ("ensurepip", "python3-venv"), ("sqlite3", "libsqlite3-0")):
+    for module, package in PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             missing.append(f"Python's module {module} is missing: on Debian  apt-get install {package}")
     if sys.platform != "win32" and shutil.which("git") is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from agent.checks import run_checks
 from agent.control.key_handlers import KeyHandlers
@@ -17,7 +18,14 @@ from agent.events import JsonObject
 from agent.key_material import key_uses
 
 if TYPE_CHECKING:
-    from agent.daemon import Daemon
+    from agent.clock import Clock
+    from agent.config.model import AgentConfig
+    from agent.intake.folder import FolderIntake
+    from agent.keys import KeyRing
+    from agent.outbox.base import Outbox
+    from agent.registry import Registry
+    from agent.supervisor import Supervisor
+    from agent.system import System
 
 Handler = Callable[[JsonObject], JsonObject]
 
@@ -25,10 +33,28 @@ WARN_BEFORE: Final = timedelta(minutes=10)
 """A deadline that is nearer than this, or past, shows in the status."""
 
 
+class Running(Protocol):
+    """What the desk needs of a running daemon."""
+
+    config: AgentConfig
+    registry: Registry
+    keys: KeyRing
+    clock: Clock
+    outbox: Outbox
+    supervisor: Supervisor
+    systems: dict[str, System]
+    intakes: list[FolderIntake]
+    asked_to_stop: threading.Event
+
+    def decided(self) -> None:
+        """A person decided something: lanes and replies may have work."""
+        ...
+
+
 class Desk:
     """Handlers for :class:`agent.control.server.ControlServer`."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Running) -> None:
         self._daemon = daemon
         uses = [
             use

@@ -22,13 +22,12 @@ def write_flushed(path: Path, data: bytes, mode: int = 0o640) -> None:
 
 def flush_folder(folder: Path) -> None:
     """Make renames in a folder durable. Windows journals them and has no such call."""
-    if sys.platform == "win32":
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    if sys.platform != "win32":
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def replace_durably(path: Path, data: bytes, mode: int = 0o640) -> None:
