@@ -7,7 +7,7 @@ import sys
 PACKAGES = {"venv": "python3-venv", "ensurepip": "python3-venv", "sqlite3": "libsqlite3-0"}
 
 
-def lacking() -> list[str]:
+def lacking():
     missing = []
     if sys.version_info < (3, 11):
         version = ".".join(map(str, sys.version_info[:3]))
@@ -23,5 +23,5 @@ def lacking() -> list[str]:
 if __name__ == "__main__":
     problems = lacking()
     for problem in problems:
-        print(problem, file=sys.stderr)  # noqa: T201 - it runs before anything is installed
+        print(problem, file=sys.stderr)
     sys.exit(1 if problems else 0)
