@@ -126,14 +126,11 @@ class Pool:
 def is_quiet(connection: socket.socket) -> bool:
     """Whether nothing has arrived on an idle connection: no end, no reset, no unasked-for bytes.
 
-    What has arrived on TLS may be a session ticket, which nobody asked for either: only reading
-    through TLS tells. A plain connection is not read, since each call into the operating system
-    lets other threads take the interpreter.
+    What has arrived on TLS may be a session ticket, which concerns nobody: only reading tells. Most
+    connections are not read, since each call into the operating system costs the interpreter's lock.
     """
     if not _has_input(connection):
         return True
-    if not isinstance(connection, ssl.SSLSocket):
-        return False
     try:
         connection.settimeout(0)
         connection.recv(1)

@@ -556,8 +556,9 @@ def ending_after(answers: int) -> Script:
 
 def test_connection_closed_while_idle_is_noticed_and_each_request_arrives_once(make: Make) -> None:
     with serving(ending_after(1)) as server:
-        transport = make()
+        transport = make(clock=ManualClock())
         for _ in range(4):
+            transport.prepare(server.url())
             assert transport.send(post(server.url())).body == b"ok"
             assert server.ended.acquire(timeout=5)
         assert len(server.requests) == 4

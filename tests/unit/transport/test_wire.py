@@ -6,13 +6,13 @@ import socket
 
 import pytest
 
-from agent.clock import SystemClock
+from agent.clock import ManualClock, SystemClock
 from agent.errors import ConfigurationError
 from agent.events import Request
 from agent.transport.base import TransportSettings
 from agent.transport.dial import Dialer
 from agent.transport.target import Origin
-from agent.transport.wire import compose
+from agent.transport.wire import Deadline, compose
 
 ORIGIN = Origin("http", "platform.example", 8080)
 
@@ -62,3 +62,16 @@ def test_small_requests_are_not_held_back_for_company() -> None:
         origin = Origin("http", "127.0.0.1", listener.getsockname()[1])
         with Dialer(TransportSettings(), SystemClock()).dial(origin) as connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_deadline_arms_a_socket_with_the_time_that_is_left() -> None:
+    clock = ManualClock()
+    deadline = Deadline(clock, 30)
+    with socket.socket() as connection:
+        for passed, left in [(0, 30), (12, 18), (0.01, 18), (17, 0.99)]:
+            clock.advance(passed)
+            deadline.arm(connection)
+            assert connection.gettimeout() == pytest.approx(left)
+        clock.advance(1)
+        with pytest.raises(TimeoutError):
+            deadline.arm(connection)
