@@ -46,6 +46,7 @@ class Arrivals:
         self._arrivals: dict[str, Arrival] = {}
         self._unconfirmed: dict[str, int] = {}
         self._pending: dict[str, Hint] = {}
+        self._newcomers: list[Arrival] = []
         self._count = 0
 
     def __iter__(self) -> Iterator[Arrival]:
@@ -87,10 +88,16 @@ class Arrivals:
         self._unconfirmed.clear()
         self._pending.clear()
 
+    def newcomers(self) -> list[Arrival]:
+        """Those that have a place since this was last asked."""
+        newcomers, self._newcomers = self._newcomers, []
+        return newcomers
+
     def clear(self) -> None:
         self._arrivals.clear()
         self._unconfirmed.clear()
         self._pending.clear()
+        self._newcomers.clear()
 
     def remove(self, arrival: Arrival) -> None:
         if self._arrivals.get(arrival.name) is arrival:
@@ -105,4 +112,6 @@ class Arrivals:
     def _append(self, name: str, wall: datetime, *, renamed: bool) -> None:
         self._arrivals.pop(name, None)
         self._count += 1
-        self._arrivals[name] = Arrival(name, self._count, wall, renamed)
+        arrival = Arrival(name, self._count, wall, renamed)
+        self._arrivals[name] = arrival
+        self._newcomers.append(arrival)

@@ -119,5 +119,6 @@ class Source(Protocol):
         ...
 
     def give_back(self, claimed: Claimed) -> None:
-        """Undo the claim: the file goes back to its place in the order."""
+        """Not now: the file is offered again, before all later ones. One that has changed since it was
+        claimed goes back to where it came from, to become complete."""
         ...

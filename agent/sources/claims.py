@@ -82,13 +82,19 @@ class Claims:
             self._folder.mkdir(exist_ok=True)
         return existed
 
-    def changed(self, claimed: Claimed, info: os.stat_result) -> bool:
-        """Whether a claimed file differs from what ``info`` said of it; one that is gone does not."""
+    def grown(self, claimed: Claimed, looks: tuple[int, int] | None) -> bool:
+        """Whether a claimed file is not what it was when it was judged complete, or is gone.
+
+        ``looks`` is its (size, mtime) of then, where that was noted. What was renamed into place or
+        marked has been whole from the beginning.
+        """
         try:
             now = claimed.path.lstat()
         except OSError:
+            return True
+        if claimed.atomic:
             return False
-        return (now.st_size, now.st_mtime_ns) != (info.st_size, info.st_mtime_ns)
+        return now.st_size != claimed.size or looks not in (None, (now.st_size, now.st_mtime_ns))
 
     def looked_at_again(self, claimed: Claimed) -> Claimed:
         """The claim with the size that the file has now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
@@ -59,6 +60,13 @@ def judge(arrival: Arrival, settings: FolderSettings, now: float) -> Judgement:
         return Judgement(Verdict.OVERDUE, info, Mark.INCOMPLETE)
     again_at = max(settled_at, now + _AGAIN_S) if not settings.marker else overdue_at
     return Judgement(Verdict.INCOMPLETE, info, again_at=min(again_at, overdue_at))
+
+
+def first_look(arrival: Arrival, settings: FolderSettings, now: float) -> None:
+    """Note a new file's looks, so that it settles while it waits behind others."""
+    if not (arrival.renamed or settings.renames or settings.marker):
+        with contextlib.suppress(OSError):  # judged when its turn comes
+            _settled_at(arrival, os.lstat(f"{settings.inbox}{os.sep}{arrival.name}"), settings, now)
 
 
 def patience_s(settings: FolderSettings) -> float:

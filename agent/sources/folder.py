@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import deque
 from dataclasses import replace
 from datetime import datetime
 
@@ -21,7 +20,14 @@ from agent.errors import ConfigurationError
 from agent.sources.arrivals import Arrival, Arrivals
 from agent.sources.base import Claimed, Condition, SourceError, SourceState
 from agent.sources.claims import Claims
-from agent.sources.completeness import Judgement, Verdict, judge, note_waiting, patience_s
+from agent.sources.completeness import (
+    Judgement,
+    Verdict,
+    first_look,
+    judge,
+    note_waiting,
+    patience_s,
+)
 from agent.sources.content import read_claimed
 from agent.sources.event_ids import Mark
 from agent.sources.filing import Filing
@@ -48,7 +54,7 @@ class FolderSource:
         self._filing = Filing(settings.name, settings.rescan_s)
         self._generation = 0
         self._held: dict[str, Arrival] = {}
-        self._replays: deque[Claimed] = deque()
+        self._replays: dict[str, Claimed] = {}
         self._replay_at = 0.0
         self._again_at = math.inf
         self._stuck = 0
@@ -105,6 +111,8 @@ class FolderSource:
             now = self._clock.monotonic()
             self._filing.try_again(now)
             self._look(now)
+            for arrival in self._arrivals.newcomers():
+                first_look(arrival, self._settings, now)
             self._again_at = math.inf
             batch = self._replayed(limit, now)
             if not (self._replays or self._inbox.trouble or self._broken):
@@ -132,7 +140,11 @@ class FolderSource:
         with self._lock:
             now = self._clock.monotonic()
             arrival = self._held.get(claimed.event_id)
-            if arrival is not None and self._put_back(arrival, claimed, now):
+            if arrival is None or claimed.event_id in self._replays:
+                return
+            if not self._claims.grown(claimed, arrival.looks):
+                self._offer_again(claimed, now + _BLOCKED_S)
+            elif self._put_back(arrival, claimed, now):
                 self._arrivals.restore(arrival)
                 self._again_at = min(self._again_at, now + _BLOCKED_S)
 
@@ -159,19 +171,23 @@ class FolderSource:
         for place, claimed in enumerate(unknown, start=-len(unknown)):
             arrival = Arrival(claimed.file_name, place, claimed.seen_at, renamed=claimed.atomic)
             self._held[claimed.event_id] = arrival
-        self._replays.extend(unknown)
-        self._replay_at = self._clock.monotonic()
+            self._offer_again(claimed, self._clock.monotonic())
         self._generation = self._inbox.generation
 
     def _replayed(self, limit: int, now: float) -> list[Claimed]:
-        batch: list[Claimed] = []
-        while self._replays and len(batch) < limit and now >= self._replay_at:
-            claimed = self._replays.popleft()
-            arrival = self._held[claimed.event_id]
-            since = arrival.unreadable_since
-            overdue = since is not None and now - since >= patience_s(self._settings)
-            batch.append(replace(claimed, incomplete=True) if overdue else claimed)
-        return batch
+        if now < self._replay_at:
+            return []
+        return [self._replay(event_id, now) for event_id in sorted(self._replays)[:limit]]
+
+    def _replay(self, event_id: str, now: float) -> Claimed:
+        since = self._held[event_id].unreadable_since
+        overdue = since is not None and now - since >= patience_s(self._settings)
+        claimed = self._replays.pop(event_id)
+        return replace(claimed, incomplete=True) if overdue else claimed
+
+    def _offer_again(self, claimed: Claimed, at: float) -> None:
+        self._replays[claimed.event_id] = claimed
+        self._replay_at = at
 
     # -- claiming -------------------------------------------------------------------------------
     def _claim_complete(self, batch: list[Claimed], limit: int, now: float) -> None:
@@ -219,11 +235,7 @@ class FolderSource:
         self, arrival: Arrival, claimed: Claimed, judgement: Judgement, now: float
     ) -> Claimed | float | None:
         """A settled file that changed between the last look and the claim goes back."""
-        if (
-            judgement.mark is not Mark.SETTLED
-            or judgement.info is None
-            or not self._claims.changed(claimed, judgement.info)
-        ):
+        if judgement.mark is not Mark.SETTLED or not self._claims.grown(claimed, arrival.looks):
             return claimed
         self._held[claimed.event_id] = arrival
         if self._put_back(arrival, claimed, now):
@@ -241,8 +253,7 @@ class FolderSource:
             return False
         except OSError:
             self._inbox.expect_no_more(arrival.name)
-            self._replays.appendleft(self._claims.looked_at_again(claimed))
-            self._replay_at = now + self._settings.rescan_s
+            self._offer_again(self._claims.looked_at_again(claimed), now + self._settings.rescan_s)
             return False
         del self._held[claimed.event_id]
         return True

@@ -44,6 +44,14 @@ def test_every_change_starts_the_wait_anew(tmp_path: Path) -> None:
         assert names(bench.look(0.5)) == ["a.json"]
 
 
+def test_files_settle_while_they_wait_behind_others(tmp_path: Path) -> None:
+    with running(tmp_path) as bench:
+        for number in range(50):
+            bench.write(f"{number}.json")
+        bench.rescan()
+        assert len(bench.look(0.5)) == 50
+
+
 def test_due_in_tells_when_a_file_will_have_settled(tmp_path: Path) -> None:
     with running(tmp_path) as bench:
         bench.source.take(1)

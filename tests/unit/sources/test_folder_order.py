@@ -172,10 +172,27 @@ class TestGivingBack:
             taken = bench.hinted(3)
             for claimed in (taken[2], taken[0]):
                 bench.source.give_back(claimed)
-            assert files(bench.inbox)[-2:] == ["a.json", "c.json"]
-            again = bench.look() + bench.look(0.3) + bench.rescan()
-            assert names(again) == ["c.json", "a.json"]
-            assert all(one.atomic for one in again)
+            assert bench.source.due_in() <= 0.25
+            bench.rename("new.json")
+            assert bench.look() == []
+            assert bench.look(0.25) == [taken[0], taken[2]]
+            assert names(bench.hinted(1)) == ["new.json"]
+
+    def test_changed_file_given_back_keeps_its_place(self, tmp_path: Path) -> None:
+        with running(tmp_path) as bench:
+            for name in ("a.json", "b.json"):
+                bench.write(name)
+            taken = bench.settled()
+            bench.write("0.json")
+            for claimed in reversed(taken):
+                claimed.path.write_bytes(b"more")
+                bench.source.give_back(claimed)
+            assert [name for name in files(bench.inbox) if not name.startswith(".")] == [
+                "0.json",
+                "a.json",
+                "b.json",
+            ]
+            assert names(bench.settled()) == ["a.json", "b.json", "0.json"]
 
     def test_replayed_file_given_back_comes_before_all_others(self, tmp_path: Path) -> None:
         with running(tmp_path, renames=True) as bench:
@@ -189,14 +206,15 @@ class TestGivingBack:
             assert names(bench.rescan()) == ["0.json", "1.json", "2.json", "new.json"]
 
     def test_new_file_of_the_same_name_is_not_overwritten(self, tmp_path: Path) -> None:
-        with running(tmp_path, renames=True) as bench:
+        with running(tmp_path) as bench:
             bench.write("a.json", b"old")
-            (old,) = bench.rescan()
+            (old,) = bench.settled()
             bench.write("a.json", b"new")
+            old.path.write_bytes(b"old and more")
             bench.source.give_back(old)
             assert (bench.inbox / "a.json").read_bytes() == b"new"
-            again = bench.rescan() + bench.rescan()
-            assert [bench.source.read(one) for one in again] == [b"old", b"new"]
+            again = bench.settled() + bench.settled()
+            assert [bench.source.read(one) for one in again] == [b"old and more", b"new"]
             assert again[0].event_id == old.event_id
 
     def test_giving_back_twice_or_after_acknowledging_changes_nothing(self, tmp_path: Path) -> None:

@@ -77,15 +77,16 @@ class TestNames:
             assert files(bench.root / "rejected") == [claimed.name]
 
     def test_name_in_another_encoding_is_given_as_text(self, tmp_path: Path) -> None:
-        with running(tmp_path, renames=True) as bench:
+        with running(tmp_path) as bench:
             raw_name = os.fsdecode("张三.json".encode("gb18030"))
             bench.write(raw_name, b"1")
-            (claimed,) = bench.rescan()
+            (claimed,) = bench.settled()
             assert claimed.name == "张三.json"
             assert bench.source.read(claimed) == b"1"
+            claimed.path.write_bytes(b"12")
             bench.source.give_back(claimed)
             assert raw_name in os.listdir(bench.inbox)
-            (again,) = bench.rescan()
+            (again,) = bench.settled()
             bench.acknowledge(again)
             assert files(bench.root / "archive")[0].endswith("张三.json")
 
@@ -141,9 +142,8 @@ class TestReading:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with running(tmp_path, incomplete_after_s=5) as bench:
-            bench.source.take(1)
-            bench.rename("a.json")
-            (claimed,) = bench.hinted(1)
+            bench.write("a.json")
+            (claimed,) = bench.settled()
             (bench.inbox / "a.json").mkdir()
             claimed.path.write_bytes(b"still growing")
             for _ in range(3):
