@@ -11,13 +11,12 @@ import sys
 import threading
 from pathlib import Path
 
-import structlog
-
 from agent.disk import flush_folder
 from agent.faults import crash_point
+from agent.logs import get_logger
 from agent.sources.base import Claimed
 
-log = structlog.get_logger("agent.sources.folder")
+log = get_logger("agent.sources.folder")
 
 _NO_LINKS = frozenset({errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 _renaming = threading.Lock()

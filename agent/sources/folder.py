@@ -13,10 +13,9 @@ import threading
 from dataclasses import replace
 from datetime import datetime
 
-import structlog
-
 from agent.clock import Clock
 from agent.errors import ConfigurationError
+from agent.logs import get_logger
 from agent.sources.arrivals import Arrival, Arrivals
 from agent.sources.base import Claimed, Condition, SourceError, SourceState
 from agent.sources.claims import Claims
@@ -34,7 +33,7 @@ from agent.sources.filing import Filing
 from agent.sources.inbox import Inbox
 from agent.sources.settings import FolderSettings
 
-log = structlog.get_logger("agent.sources.folder")
+log = get_logger("agent.sources.folder")
 
 _BLOCKED_S = 0.25
 """How soon to try again what somebody's hold on a file prevented."""

@@ -8,16 +8,15 @@ import threading
 from collections import deque
 from datetime import datetime
 
-import structlog
-
 from agent.backoff import Backoff
+from agent.logs import get_logger
 from agent.sources.arrivals import Arrivals
 from agent.sources.claims import Claims
 from agent.sources.file_names import is_candidate
 from agent.sources.settings import FolderSettings
 from agent.sources.watching import Hint, Watch
 
-log = structlog.get_logger("agent.sources.folder")
+log = get_logger("agent.sources.folder")
 
 PROBE_S = 1.0
 """How long to wait for the hint of the agent's own probe before a rescan counts without hints."""
