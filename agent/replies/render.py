@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import csv
 import io
-import xml.sax.saxutils as escaping
 from collections.abc import Callable, Mapping
+from html import escape
 
 from agent import jsontext
 from agent.events import Json, JsonObject
@@ -41,7 +41,7 @@ def _element(name: str, value: Json) -> str:
     elif isinstance(value, list):
         inner = "".join(_element("item", child) for child in value)
     else:
-        inner = escaping.escape(_printable(_text(value)))
+        inner = escape(_printable(_text(value)), quote=False)
     return f"<{name}>{inner}</{name}>"
 
 
