@@ -108,6 +108,7 @@ class Arrivals:
         self._arrivals[arrival.name] = arrival
         ordered = sorted(self._arrivals.values(), key=lambda one: one.order)
         self._arrivals = {one.name: one for one in ordered}
+        self._newcomers.append(arrival)
 
     def _append(self, name: str, wall: datetime, *, renamed: bool) -> None:
         self._arrivals.pop(name, None)

@@ -175,7 +175,7 @@ class TestGivingBack:
             assert bench.source.due_in() <= 0.25
             bench.rename("new.json")
             assert bench.look() == []
-            assert bench.look(0.25) == [taken[0], taken[2]]
+            assert bench.look(0.25, limit=2) == [taken[0], taken[2]]
             assert names(bench.hinted(1)) == ["new.json"]
 
     def test_changed_file_given_back_keeps_its_place(self, tmp_path: Path) -> None:
