@@ -10,6 +10,7 @@ from agent.outbox import blocking, references
 from agent.outbox.model import FINAL, AttemptState, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.settling import end, store_answer, withdraw_unsent
+from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
 from agent.outbox.work import Row, Work
 
@@ -23,6 +24,7 @@ DECISION = "decision"
 
 def leave_unknown(work: Work, number: int, why: str, now: datetime) -> Settled:
     message = work.need("message", number)
+    check_move(number, State(message["state"]), State.UNKNOWN)
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.UNKNOWN, now)
     _say_why(work, number, why)
@@ -31,6 +33,7 @@ def leave_unknown(work: Work, number: int, why: str, now: datetime) -> Settled:
 
 def park(work: Work, number: int, why: str, now: datetime) -> Settled:
     message = work.need("message", number)
+    check_move(number, State(message["state"]), State.PARKED)
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.WITHDRAWN, now)
     _say_why(work, number, why)
@@ -39,6 +42,7 @@ def park(work: Work, number: int, why: str, now: datetime) -> Settled:
 
 def expire(work: Work, number: int, now: datetime) -> Settled:
     message = work.need("message", number)
+    check_move(number, State(message["state"]), State.EXPIRED)
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.WITHDRAWN, now)
     return end(work, message, State.EXPIRED, now)

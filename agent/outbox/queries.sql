@@ -33,9 +33,10 @@ SELECT lane, state, count(*) AS count FROM message GROUP BY lane, state;
 -- ============ submissions
 
 -- name: add_submission
-INSERT INTO submission (number, position, system, transaction_code, his_key, state, messages, rows_total,
-    staged, awaited, received_at, occurred_at, valid_until, deadline_at, finished_at, about_sealed)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+INSERT INTO submission (number, position, system, transaction_code, his_key, digest_key, former, state,
+    messages, rows_total, staged, awaited, received_at, occurred_at, valid_until, deadline_at, finished_at,
+    about_sealed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: add_body
 INSERT INTO body (submission, content_sealed) VALUES (?, ?);
@@ -44,7 +45,7 @@ INSERT INTO body (submission, content_sealed) VALUES (?, ?);
 SELECT content_sealed FROM body WHERE submission = ?;
 
 -- name: submission
-SELECT number, position, system, transaction_code, his_key, state, revision, messages, done, waiting,
+SELECT number, position, system, transaction_code, his_key, former, state, revision, messages, done, waiting,
     rows_total, staged, awaited, received_at, occurred_at, valid_until, deadline_at, finished_at,
     replaced_by, about_sealed
 FROM submission WHERE number = ?;
@@ -84,35 +85,32 @@ DELETE FROM body WHERE submission = ?;
 DELETE FROM reply WHERE submission = ?;
 
 -- name: submissions_by_id
-SELECT number, transaction_code FROM submission WHERE his_key = ? ORDER BY number DESC;
+-- Who holds an id, and who held it before, newest first.
+WITH RECURSIVE holder (number) AS (
+    SELECT submission FROM his_id WHERE his_key = ?
+    UNION ALL
+    SELECT s.former FROM holder h JOIN submission s ON s.number = h.number WHERE s.former IS NOT NULL)
+SELECT s.number, s.transaction_code FROM holder h JOIN submission s ON s.number = h.number
+ORDER BY s.number DESC;
 
 -- ============ ids of the HIS
 
 -- name: holder
 -- Who holds an id, and how that submission stands.
-SELECT h.digest_key, h.submission, s.state FROM his_id h JOIN submission s ON s.number = h.submission
+SELECT s.digest_key, h.submission, s.state FROM his_id h JOIN submission s ON s.number = h.submission
 WHERE h.his_key = ? AND h.transaction_code = ?;
 
 -- name: take_id
-INSERT INTO his_id (his_key, transaction_code, digest_key, submission) VALUES (?, ?, ?, ?)
-ON CONFLICT (his_key, transaction_code)
-DO UPDATE SET digest_key = excluded.digest_key, submission = excluded.submission;
+INSERT INTO his_id (his_key, transaction_code, submission) VALUES (?, ?, ?)
+ON CONFLICT (his_key, transaction_code) DO UPDATE SET submission = excluded.submission;
 
 -- name: give_id_back
 DELETE FROM his_id WHERE his_key = ? AND transaction_code = ?;
-
--- name: former_holder
--- Who took an id before a submission did.
-SELECT number FROM submission WHERE his_key = ? AND transaction_code = ? AND number < ?
-ORDER BY number DESC LIMIT 1;
 
 -- ============ replies
 
 -- name: event
 SELECT submission FROM reply WHERE event_key = ?;
-
--- name: first_reply
-SELECT number FROM reply WHERE submission = ? LIMIT 1;
 
 -- name: add_reply
 INSERT INTO reply (number, submission, event_key, address_sealed, due_at) VALUES (?, ?, ?, ?, ?);

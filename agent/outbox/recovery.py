@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agent.faults import crash_point
-from agent.outbox import intake
+from agent.outbox import staging
 from agent.outbox.claiming import mark_doubtful
 from agent.outbox.model import AttemptState
 from agent.outbox.submissions import finish_step
@@ -34,7 +34,7 @@ def _remove_stages(work: Work) -> int:
     """A stage is nothing before it is published: its event will be taken in anew."""
     stages = [number for (number,) in work.all("staged_submissions")]
     for number in stages:
-        intake.remove_messages(work, number)
+        staging.remove_messages(work, number)
         _give_id_back(work, number)
         work.run("remove_replies", number)
         work.run("remove_body", number)
@@ -46,10 +46,8 @@ def _remove_stages(work: Work) -> int:
 def _give_id_back(work: Work, number: int) -> None:
     """Its id is again held by whoever held it before."""
     row = work.need("submission", number)
-    key, code = row["his_key"], row["transaction_code"]
-    if key is None:
+    if row["his_key"] is None:
         return
-    work.run("give_id_back", key, code)
-    former = work.one("former_holder", key, code, number)
-    if former is not None:
-        work.run("take_id", key, code, None, former["number"])
+    work.run("give_id_back", row["his_key"], row["transaction_code"])
+    if row["former"] is not None:
+        work.run("take_id", row["his_key"], row["transaction_code"], row["former"])

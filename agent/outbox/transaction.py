@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
-from agent.outbox import claiming, deciding, intake, settling, submissions
+from agent.outbox import claiming, deciding, intake, settling, staging, submissions
 from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, ReplyAddress, Settled
 from agent.outbox.work import Work
 
@@ -28,13 +28,13 @@ class SqliteTransaction:
         return intake.stage(self._work, new)
 
     def extend(self, submission: int, drafts: Sequence[Draft]) -> None:
-        intake.extend(self._work, submission, drafts)
+        staging.extend(self._work, submission, drafts)
 
     def publish(self, submission: int) -> Accepted:
-        return intake.publish(self._work, submission)
+        return staging.publish(self._work, submission)
 
     def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
-        intake.abandon(self._work, submission, faults)
+        staging.abandon(self._work, submission, faults)
 
     # -- dispatch -------------------------------------------------------------------------------
     def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:

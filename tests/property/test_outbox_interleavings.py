@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from agent.clock import ManualClock
-from agent.crypto.at_rest import generate
+from agent.crypto.at_rest import DataKey
 from agent.errors import ControlError
 from agent.events import Draft, Hold
 from agent.outbox.model import IN_CHAIN, LaneKey, Receipt, State
@@ -74,12 +74,13 @@ class Interleavings(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp(prefix="outbox-"))
-        self.key = generate(1)
+        self.key = DataKey(1, b"k" * 32)
         self.clock = ManualClock()
         self.world = World(self._open(), self.clock, self._open)
         self.scopes: dict[int, dict[tuple[str, tuple[str, ...]], Hold]] = {}
         self.taken_over: dict[int, set[int]] = defaultdict(set)
         self.never_stored: dict[int, list[int]] = defaultdict(list)
+        self.successors: dict[int, int] = {}
         self.awaits: dict[int, int] = {}
         self.ids: dict[str, int] = {}
         self.messages: dict[int, list[int]] = {}
@@ -105,6 +106,10 @@ class Interleavings(RuleBasedStateMachine):
         if "after" in more:
             self.awaits[stored.submission] = self.ids[more["after"]]
         replaced = self.ids.get(more.get("replaces", ""), 0)
+        while replaced in self.successors:
+            replaced = self.successors[replaced]
+        if replaced:
+            self.successors[replaced] = stored.submission
         for old in [*self.messages.get(replaced, ()), *self.never_stored[replaced]]:
             for number in self.messages[stored.submission]:
                 self.taken_over[number] |= {old} | self.taken_over[old]

@@ -29,6 +29,7 @@ CREATE TABLE lane (
 --              cancelled (the last six are final: they never change again)
 --   position   where its first message stands; message i of it stands at position + i
 --   his_key    of (system, id); null without an id, or when the submission was refused its id
+--   digest_key of the digest of its content, null when there is none; former: who held the id before
 --   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked
 --   staged     1 until a large submission is published
 --   awaited    1 when another submission waits for its end ("after")
@@ -39,6 +40,8 @@ CREATE TABLE submission (
     system           TEXT NOT NULL,
     transaction_code TEXT NOT NULL,
     his_key          BLOB,
+    digest_key       BLOB,
+    former           INTEGER REFERENCES submission (number),
     state            TEXT NOT NULL,
     revision         INTEGER NOT NULL DEFAULT 1,
     messages         INTEGER NOT NULL DEFAULT 0,
@@ -55,7 +58,8 @@ CREATE TABLE submission (
     replaced_by      INTEGER REFERENCES submission (number),
     about_sealed     BLOB NOT NULL
 ) STRICT;
-CREATE INDEX submission_his_key ON submission (his_key) WHERE his_key IS NOT NULL;
+CREATE INDEX submission_deadline ON submission (deadline_at)
+    WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX submission_staged ON submission (number) WHERE staged = 1;
 
 -- The normalised content of a submission, apart so that no change of state rewrites it.
@@ -71,11 +75,9 @@ CREATE TABLE kept_result (
 ) STRICT;
 
 -- Who holds an id of the HIS: the latest submission that took it. Outlives purging.
---   digest_key   keyed hash of the digest of its content; null when there is none
 CREATE TABLE his_id (
     his_key          BLOB NOT NULL,
     transaction_code TEXT NOT NULL,
-    digest_key       BLOB,
     submission       INTEGER NOT NULL REFERENCES submission (number),
     PRIMARY KEY (his_key, transaction_code)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,98 @@
+"""Large submissions, taken in as a stage: chunk by chunk, and published by one small commit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.errors import Fault, StoreError
+from agent.events import Draft
+from agent.outbox import blocking, references, scopes, storing
+from agent.outbox.drafts import value_scope
+from agent.outbox.intake import EMPTY
+from agent.outbox.model import Accepted, Receipt, State
+from agent.outbox.references import Claim
+from agent.outbox.scopes import Held, Place
+from agent.outbox.storing import Owner
+from agent.outbox.submissions import finish_step
+from agent.outbox.work import Row, Work
+
+
+def _staged(work: Work, submission: int) -> Row:
+    row = work.need("submission", submission)
+    if not row["staged"]:
+        raise StoreError(
+            f"提交 {submission} 不在读入中", hint="请将日志交给开发商", details={"submission": submission}
+        )
+    return row
+
+
+def extend(work: Work, submission: int, drafts: Sequence[Draft]) -> None:
+    row = _staged(work, submission)
+    about = work.border.open("submission|about", submission, row["about_sealed"])
+    owner = Owner(
+        number=submission,
+        system=row["system"],
+        valid_until=row["valid_until"],
+        staged=True,
+        now=about["now"],
+        linked=True,
+        extra=_extra(work, about["replaces"]),
+        after=tuple(about["after"]),
+        blocked_by=references.wait_for(work, [work.need("submission", n) for n in about["after"]]),
+    )
+    storing.store_drafts(work, owner, drafts, row["position"], last=False, index=row["messages"])
+    work.run("count_message", len(drafts), submission)
+    finish_step(work)
+
+
+def _extra(work: Work, old: int) -> tuple[Held, ...]:
+    claim = references.claim_submission(work, work.need("submission", old)) if old else None
+    return claim.extra if isinstance(claim, Claim) else ()
+
+
+def publish(work: Work, submission: int) -> Accepted:
+    row = _staged(work, submission)
+    about = work.border.open("submission|about", submission, row["about_sealed"])
+    old = about["replaces"]
+    claim = references.claim_submission(work, work.need("submission", old)) if old else None
+    if isinstance(claim, Fault) or not row["messages"]:
+        abandon(work, submission, [claim if isinstance(claim, Fault) else EMPTY])
+        return Accepted(Receipt.REFUSED, submission)
+    for lane, count in work.all("staging_lanes", submission):
+        work.counted(lane, State.STAGING, State.READY, count)
+    work.run("publish", submission)
+    work.run("unstage", submission)
+    if claim is not None:
+        references.carry_out(work, claim, submission)
+    work.touched.add(submission)
+    finish_step(work)
+    return Accepted(Receipt.STORED, submission, row["messages"])
+
+
+def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
+    row = _staged(work, submission)
+    about = work.border.open("submission|about", submission, row["about_sealed"])
+    rows = remove_messages(work, submission)
+    about["faults"] = [fault.as_json() for fault in faults]
+    sealed = work.border.seal("submission|about", submission, about)
+    work.run("abandon", work.now(), sealed, submission)
+    work.run("reply_final", submission)
+    known = scopes.held_scopes(work, row["system"], [value_scope(scope) for scope in about["scopes"]])
+    own = Held(scopes.submission_key(work, submission), scopes.SHARED, False)
+    place = Place(row["position"], 0)
+    blocking.fail(work, submission, None, place, State.INVALID, [*rows, *known, own])
+    finish_step(work)
+
+
+def remove_messages(work: Work, submission: int) -> list[Held]:
+    """Take a stage's messages out again; returns the scopes that they would have blocked."""
+    rows: list[Held] = []
+    for message in work.all("messages_of", submission):
+        number = message["number"]
+        held = scopes.leave(work, number) + [Held(*row) for row in work.all("aside_take", number)]
+        rows += held if message["blocks"] else []
+        blocking.forget_blocks(work, number)
+        work.run("remove_draft", number)
+        work.run("remove_message", number)
+        work.changes[message["lane"], message["state"]] -= 1
+    return rows
