@@ -145,6 +145,11 @@ class Transaction(Protocol):
         """The same for all failures of a submission, also an invalid one, which has no message."""
         ...
 
+    def purge(self, before: datetime, limit: int = 200) -> int:
+        """Remove the messages of submissions that ended before a time and whose results were all
+        written, at most ``limit``; returns how many. Their ids stay known, with their final results."""
+        ...
+
     # -- numbers --------------------------------------------------------------------------------
     def reserve(self, series: str, day: str, upto: int) -> int:
         """Raise the reserved upper bound of a series to at least ``upto``; returns the former one."""

@@ -93,6 +93,41 @@ WITH RECURSIVE holder (number) AS (
 SELECT s.number, s.transaction_code FROM holder h JOIN submission s ON s.number = h.number
 ORDER BY s.number DESC;
 
+-- ============ purging
+
+-- name: purgeable
+-- Ended before a time, told at every address, and waited for by nobody.
+SELECT s.number, s.messages FROM submission s INDEXED BY submission_finished
+WHERE s.finished_at < ? AND s.purged = 0
+    AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.submission = s.number AND r.due_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.submission = s.number)
+ORDER BY s.finished_at LIMIT ?;
+
+-- name: keep_result
+INSERT INTO kept_result (submission, content_sealed) VALUES (?, ?);
+
+-- name: mark_purged
+UPDATE submission SET purged = 1 WHERE number = ?;
+
+-- name: purge_attempts
+DELETE FROM attempt WHERE message IN (SELECT number FROM message WHERE submission = ?);
+
+-- name: purge_answers
+DELETE FROM answer WHERE message IN (SELECT number FROM message WHERE submission = ?);
+
+-- name: purge_drafts
+DELETE FROM draft WHERE message IN (SELECT number FROM message WHERE submission = ?);
+
+-- name: purge_slots
+DELETE FROM slot WHERE submission = ?;
+
+-- name: purge_acts
+-- What was done stays on record, with the submission.
+UPDATE act SET message = NULL WHERE submission = ?;
+
+-- name: purge_messages
+DELETE FROM message WHERE submission = ? RETURNING lane, state;
+
 -- ============ ids of the HIS
 
 -- name: holder

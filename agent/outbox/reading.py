@@ -16,15 +16,13 @@ from typing import Any
 
 from agent.events import JsonObject
 from agent.outbox.connection import translated
-from agent.outbox.explaining import Blocker
-from agent.outbox.model import AttemptState, DueReply, MessageView, ReplyAddress, State
+from agent.outbox.model import DueReply, MessageView, ReplyAddress, State
 from agent.outbox.moments import from_micros, iso, to_micros
-from agent.outbox.results import Part, Story, compose
 from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
+from agent.outbox.telling import Teller
 from agent.outbox.work import Row
 
-_NO_PART: JsonObject = {"message": "", "data": {}, "rows": []}
 _WAITING = frozenset({State.UNKNOWN, State.PARKED, State.BLOCKED})
 
 
@@ -33,6 +31,10 @@ class Reader:
     connection: sqlite3.Connection
     border: Border
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
+    _teller: Teller = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._teller = Teller(self.connection, self.border)
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:
@@ -65,7 +67,7 @@ class Reader:
 
     def _reply(self, row: Row) -> DueReply:
         folder, file_name = self.border.open("reply|address", row["number"], row["address_sealed"])
-        result = self._result(row["submission"])
+        result = self._teller.result(row["submission"])
         return DueReply(
             reply=row["number"],
             revision=result["revision"],
@@ -77,69 +79,7 @@ class Reader:
     def result(self, submission: int) -> JsonObject | None:
         """A submission's result as it would be written now; None when there is no such submission."""
         with self._snapshot():
-            return self._result(submission) if self._one("submission", submission) else None
-
-    def _result(self, submission: int) -> JsonObject:
-        kept = self._one("kept_result", submission)
-        if kept is not None:
-            result: JsonObject = self.border.open("kept_result|content", submission, kept["content_sealed"])
-            return result
-        return compose(self._story(self._one("submission", submission)))
-
-    def _story(self, row: Row) -> Story:
-        number = row["number"]
-        about = self.border.open("submission|about", number, row["about_sealed"])
-        blocked = row["state"] == State.BLOCKED
-        return Story(
-            id=about["id"],
-            system=row["system"],
-            transaction=row["transaction_code"],
-            state=row["state"],
-            revision=row["revision"],
-            faults=about["faults"],
-            warnings=about["warnings"],
-            received_at=row["received_at"],
-            finished_at=row["finished_at"],
-            deadline_at=row["deadline_at"],
-            rows_total=row["rows_total"],
-            replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
-            parts=[self._part(part) for part in self._all("result_messages", number)],
-            blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],
-        )
-
-    def _part(self, row: Row) -> Part:
-        sealed = row["content_sealed"]
-        answer = _NO_PART if sealed is None else self.border.open("answer|content", row["number"], sealed)
-        left = row["attempt"] is not None and row["attempt_state"] != AttemptState.WITHDRAWN
-        return Part(
-            transaction=row["transaction_code"],
-            state=row["state"],
-            code=row["code"],
-            message=answer["message"],
-            data=answer["data"],
-            rows=answer["rows"],
-            settled_by=row["settled_by"],
-            attempts=row["tries"],
-            row_range=None if row["row_from"] is None else (row["row_from"], row["row_to"]),
-            wire_id=self._wire_id(row) if left else "",
-            sent_at=row["started_at"] if left else None,
-        )
-
-    def _wire_id(self, row: Row) -> str:
-        if row["attempt"] is None:
-            return ""
-        place = f"{row['number']}.{row['attempt']}"
-        ids: dict[str, str] = self.border.open("attempt|ids", place, row["ids_sealed"])
-        return ids.get("wire_id", "")
-
-    def _blocker(self, row: Row) -> Blocker:
-        about = self.border.open("submission|about", row["submission"], row["about_sealed"])
-        return Blocker(about["id"], row["transaction_code"], row["state"])
-
-    def _id_of(self, submission: int) -> str:
-        row = self._one("about", submission)
-        about = self.border.open("submission|about", submission, row["about_sealed"])
-        return str(about["id"])
+            return self._teller.result(submission) if self._one("submission", submission) else None
 
     # -- what people look at -----------------------------------------------------------------------
     def messages(self, state: str, system: str, limit: int) -> list[MessageView]:
@@ -171,7 +111,7 @@ class Reader:
             tries=row["tries"],
             code=row["code"],
             blocked_by=blocker if blocker is not None and blocker > 0 else None,
-            wire_id=self._wire_id(row),
+            wire_id=self._teller.wire_id(row),
             received_at=from_micros(row["received_at"]),
             deadline_at=from_micros(row["deadline_at"]),
             blocked_by_submission=-blocker if blocker is not None and blocker < 0 else None,

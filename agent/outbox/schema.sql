@@ -11,7 +11,7 @@
 --   message     the highest message number ever given, kept when old messages are purged
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
-    value BLOB NOT NULL
+    value ANY NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- A serial queue of a system (parallel = 0), or the stream of queries beside it (parallel = 1).
@@ -33,6 +33,7 @@ CREATE TABLE lane (
 --   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked
 --   staged     1 until a large submission is published
 --   awaited    1 when another submission waits for its end ("after")
+--   purged     1 when its messages were removed and its final result is in kept_result
 --   about_sealed  {id, faults, warnings, scopes}
 CREATE TABLE submission (
     number           INTEGER PRIMARY KEY,
@@ -50,6 +51,7 @@ CREATE TABLE submission (
     rows_total       INTEGER NOT NULL DEFAULT 0,
     staged           INTEGER NOT NULL DEFAULT 0,
     awaited          INTEGER NOT NULL DEFAULT 0,
+    purged           INTEGER NOT NULL DEFAULT 0,
     received_at      INTEGER NOT NULL,
     occurred_at      INTEGER NOT NULL,
     valid_until      INTEGER,
@@ -60,6 +62,7 @@ CREATE TABLE submission (
 ) STRICT;
 CREATE INDEX submission_deadline ON submission (deadline_at)
     WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
+CREATE INDEX submission_finished ON submission (finished_at) WHERE finished_at IS NOT NULL AND purged = 0;
 CREATE INDEX submission_staged ON submission (number) WHERE staged = 1;
 
 -- The normalised content of a submission, apart so that no change of state rewrites it.
@@ -68,7 +71,7 @@ CREATE TABLE body (
     content_sealed BLOB NOT NULL
 ) STRICT;
 
--- The final result of a submission whose messages were purged.
+-- The final result of a submission whose messages were purged: given again to its repetitions.
 CREATE TABLE kept_result (
     submission     INTEGER PRIMARY KEY REFERENCES submission (number),
     content_sealed BLOB NOT NULL
@@ -250,7 +253,7 @@ CREATE TABLE identifier (
     value_sealed   BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- What people and control files did. note_sealed: {who, why}.
+-- What people and control files did; outlives the messages. note_sealed: [who, why].
 CREATE TABLE act (
     number      INTEGER PRIMARY KEY,
     submission  INTEGER NOT NULL REFERENCES submission (number),

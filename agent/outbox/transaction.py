@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
-from agent.outbox import claiming, deciding, intake, settling, staging, submissions
+from agent.outbox import claiming, deciding, intake, purging, settling, staging, submissions
 from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, ReplyAddress, Settled
 from agent.outbox.work import Work
 
@@ -97,6 +97,9 @@ class SqliteTransaction:
 
     def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip_submission(self._work, submission, who, why, now)
+
+    def purge(self, before: datetime, limit: int = 200) -> int:
+        return purging.purge(self._work, before, limit)
 
     # -- numbers --------------------------------------------------------------------------------
     def reserve(self, series: str, day: str, upto: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent.outbox.model import ReplyAddress
+from agent.outbox.model import Receipt, ReplyAddress
 from tests.contract.outbox_world import (
     FAULT,
     LANE,
@@ -230,3 +230,60 @@ def test_a_decision_is_waited_for_also_while_other_batches_go_on(world: World) -
 
 def test_there_is_no_result_of_a_submission_that_does_not_exist(world: World) -> None:
     assert world.outbox.result(999) is None
+
+
+# -- purging -------------------------------------------------------------------------------------------
+def _purge(world: World) -> int:
+    with world.outbox.write() as tx:
+        return tx.purge(world.clock.now())
+
+
+def test_a_purged_submission_is_still_known_with_its_result(world: World) -> None:
+    stored = world.accept("A", draft(visit("v1")))
+    world.deliver(accepted(data={"akc190": "100"}))
+    before = world.result(stored.submission)
+    world.write_results()
+    world.clock.advance(1)
+    assert _purge(world) == 1
+    assert _purge(world) == 0
+    assert (world.outbox.messages(), world.outbox.counts()) == ([], {})
+    world.restart()
+    assert world.result(stored.submission) == before
+    assert world.accept("A", draft(visit("v1"))).receipt is Receipt.REPEATED
+    assert [result["data"] for result in world.write_results()] == [{"akc190": "100"}]
+    assert world.accept("A", draft(visit("v2")), digest=b"other").receipt is Receipt.REFUSED
+
+
+def test_numbers_of_purged_messages_are_not_given_again(world: World) -> None:
+    first = world.message("A", draft(visit("v1")))
+    world.deliver(accepted())
+    world.write_results()
+    world.clock.advance(1)
+    _purge(world)
+    world.restart()
+    assert world.message("B", draft(visit("v1"))) > first
+
+
+@pytest.mark.parametrize("why", ["unfinished", "untold", "blocking", "recent"])
+def test_what_is_not_over_is_not_purged(world: World, why: str) -> None:
+    message = world.message("A", draft(visit("v1")))
+    if why == "blocking":
+        world.message("B", draft(visit("v1")))
+    if why != "unfinished":
+        world.deliver(rejected())
+    if why != "untold":
+        world.write_results()
+    if why != "recent":
+        world.clock.advance(1)
+    assert _purge(world) == 0
+    assert world.state(message) in {"ready", "rejected"}
+
+
+def test_an_invalid_submission_keeps_its_faults_when_purged(world: World) -> None:
+    stored = world.accept("A", faults=(FAULT,), body={"akc190": "某甲"})
+    before = world.result(stored.submission)
+    world.write_results()
+    world.clock.advance(1)
+    assert _purge(world) == 1
+    assert world.result(stored.submission) == before
+    assert world.outbox.body(stored.submission) is None

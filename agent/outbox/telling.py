@@ -1,0 +1,97 @@
+"""Tells a submission's result from what is stored: opens the pieces and has them composed.
+
+Works on any connection: the reader's for results that are due, the writer's for those that are kept when
+their messages are purged.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from typing import Any
+
+from agent.events import JsonObject
+from agent.outbox.explaining import Blocker
+from agent.outbox.model import AttemptState, State
+from agent.outbox.results import Part, Story, compose
+from agent.outbox.sealed import Border
+from agent.outbox.statements import STATEMENTS
+from agent.outbox.work import Row
+
+_NO_ANSWER: JsonObject = {"message": "", "data": {}, "rows": []}
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    connection: sqlite3.Connection
+    border: Border
+
+    def _all(self, statement: str, *values: object) -> list[Any]:
+        return self.connection.execute(STATEMENTS[statement], values).fetchall()
+
+    def _one(self, statement: str, *values: object) -> Any:
+        return self.connection.execute(STATEMENTS[statement], values).fetchone()
+
+    def result(self, submission: int) -> JsonObject:
+        """The result as it is to be written now; the submission must exist."""
+        kept = self._one("kept_result", submission)
+        if kept is not None:
+            result: JsonObject = self.border.open("kept_result|content", submission, kept["content_sealed"])
+            return result
+        return compose(self._story(self._one("submission", submission)))
+
+    def _story(self, row: Row) -> Story:
+        number = row["number"]
+        about = self.border.open("submission|about", number, row["about_sealed"])
+        blocked = row["state"] == State.BLOCKED
+        return Story(
+            id=about["id"],
+            system=row["system"],
+            transaction=row["transaction_code"],
+            state=row["state"],
+            revision=row["revision"],
+            faults=about["faults"],
+            warnings=about["warnings"],
+            received_at=row["received_at"],
+            finished_at=row["finished_at"],
+            deadline_at=row["deadline_at"],
+            rows_total=row["rows_total"],
+            replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
+            parts=[self._part(part) for part in self._all("result_messages", number)],
+            blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],
+        )
+
+    def _part(self, row: Row) -> Part:
+        sealed = row["content_sealed"]
+        answer = _NO_ANSWER if sealed is None else self.border.open("answer|content", row["number"], sealed)
+        left = row["attempt"] is not None and row["attempt_state"] != AttemptState.WITHDRAWN
+        return Part(
+            transaction=row["transaction_code"],
+            state=row["state"],
+            code=row["code"],
+            message=answer["message"],
+            data=answer["data"],
+            rows=answer["rows"],
+            settled_by=row["settled_by"],
+            attempts=row["tries"],
+            row_range=None if row["row_from"] is None else (row["row_from"], row["row_to"]),
+            wire_id=self.wire_id(row) if left else "",
+            sent_at=row["started_at"] if left else None,
+        )
+
+    def wire_id(self, row: Row) -> str:
+        """The main wire id of the attempt that a row was joined with."""
+        if row["attempt"] is None:
+            return ""
+        place = f"{row['number']}.{row['attempt']}"
+        ids: dict[str, str] = self.border.open("attempt|ids", place, row["ids_sealed"])
+        return ids.get("wire_id", "")
+
+    def _blocker(self, row: Row) -> Blocker:
+        about = self.border.open("submission|about", row["submission"], row["about_sealed"])
+        return Blocker(about["id"], row["transaction_code"], row["state"])
+
+    def _id_of(self, submission: int) -> str:
+        row = self._one("about", submission)
+        about = self.border.open("submission|about", submission, row["about_sealed"])
+        return str(about["id"])
