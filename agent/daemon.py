@@ -89,6 +89,7 @@ class Daemon:
             log.warning("workers cut off", workers=list(late))
         if not late:
             self.replies.write_due()
+            self.replies.mark()
         self.control.stop()
         crash_point("daemon.before_close")
         self.outbox.close()

@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+
+
+def write_all(files: Iterable[tuple[Path, bytes]], mode: int = 0o640) -> None:
+    """Write many files, then flush them all: the first flush pays for the journal, the others hardly.
+    Raises OSError; some files may be there then, none of them is to be relied on."""
+    descriptors: list[int] = []
+    try:
+        for path, data in files:
+            descriptors.append(_written(path, data, mode))
+        for descriptor in descriptors:
+            os.fsync(descriptor)
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def write_flushed(path: Path, data: bytes, mode: int = 0o640) -> None:
     """Write a file whole and flush it to the disk. Raises OSError."""
+    write_all([(path, data)], mode)
+
+
+def _written(path: Path, data: bytes, mode: int) -> int:
+    """An open descriptor of a file that was written, not flushed."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags, mode)
     try:
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
+    except BaseException:
         os.close(descriptor)
+        raise
+    return descriptor
 
 
 def flush_folder(folder: Path) -> None:

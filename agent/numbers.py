@@ -168,7 +168,7 @@ def _ordinal(day: str) -> int:
 # -- the high-water file -----------------------------------------------------------------------------
 def _marks_text(marks: Mapping[tuple[str, str], int]) -> bytes:
     entries = [[name, day, bound] for (name, day), bound in sorted(marks.items())]
-    return jsontext.write_pretty({"version": 1, "marks": entries}).encode()
+    return jsontext.write_readable({"version": 1, "marks": entries}).encode()
 
 
 def _read_marks(path: Path) -> dict[tuple[str, str], int]:

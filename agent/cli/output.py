@@ -22,7 +22,7 @@ def write_json(value: Json) -> None:
     from agent import jsontext
 
     sys.stdout.flush()
-    data = (jsontext.write_pretty(value) + "\n").encode("utf-8")
+    data = (jsontext.write_readable(value) + "\n").encode("utf-8")
     buffer = getattr(sys.stdout, "buffer", None)
     if buffer is None:
         sys.stdout.write(data.decode("utf-8"))

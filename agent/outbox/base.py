@@ -174,6 +174,15 @@ class Outbox(Protocol):
         """Final results not yet written, and interim ones whose time has come, oldest first."""
         ...
 
+    def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
+        """``(reply, revision)`` pairs whose files are on disk: they are due no more, and are marked
+        with the next commit, whoever makes it. A crash before that writes the same files again."""
+        ...
+
+    def flush_replied(self) -> None:
+        """Mark what is noted now, if no commit has done so. Raises StoreFull, StoreDamaged."""
+        ...
+
     def next_reply_at(self) -> datetime | None: ...
 
     def reserved(self) -> dict[tuple[str, str], int]:

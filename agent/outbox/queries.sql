@@ -222,9 +222,6 @@ FROM message m INDEXED BY message_eligible JOIN draft d ON d.message = m.number
 WHERE m.lane = ? AND m.interactive = ? AND m.state = 'ready' AND m.unclear = 0
 ORDER BY m.position, m.number LIMIT ?;
 
--- name: set_state
-UPDATE message SET state = ? WHERE number = ?;
-
 -- name: set_state_unclear
 UPDATE message SET state = ?, unclear = ? WHERE number = ?;
 

@@ -56,9 +56,10 @@ class Reader:
             self.connection.close()
 
     # -- results ------------------------------------------------------------------------------------
-    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
+    def due_replies(self, now: datetime, limit: int, skip: frozenset[int] = frozenset()) -> list[DueReply]:
         with self._snapshot():
-            return [self._reply(row) for row in self._all("due_replies", to_micros(now), limit)]
+            rows = self._all("due_replies", to_micros(now), limit + len(skip))
+            return [self._reply(row) for row in rows if row["number"] not in skip][:limit]
 
     def next_reply_at(self) -> datetime | None:
         with self._snapshot():

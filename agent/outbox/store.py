@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from agent.outbox.model import IN_CHAIN, DueReply, LaneKey, MessageView
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
 from agent.outbox.sealed import Border, Sealer
+from agent.outbox.submissions import mark_replied
 from agent.outbox.transaction import SqliteTransaction
 from agent.outbox.work import Work, seconds
 from agent.outbox.writer import Writer
@@ -44,6 +45,7 @@ class SqliteOutbox:
     ) -> None:
         clock = clock or SystemClock()
         border = Border(sealer)
+        self._noted: dict[int, int] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._ownership = opening.take_ownership(path)
         try:
@@ -80,13 +82,27 @@ class SqliteOutbox:
 
     @contextmanager
     def _commit(self, *, urgent: bool) -> Iterator[None]:
+        noted = dict(self._noted)
         with self._writer.transaction(urgent=urgent, committed=self._note):
             self._work.reset()
             try:
+                if noted:
+                    mark_replied(self._work, noted.items())
                 yield
             except BaseException:
                 self._work.know_lanes(self._lanes)
                 raise
+        for reply, revision in noted.items():
+            if self._noted.get(reply) == revision:
+                del self._noted[reply]
+
+    def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
+        self._noted.update(replies)
+
+    def flush_replied(self) -> None:
+        if self._noted:
+            with self._commit(urgent=False):
+                pass
 
     def _note(self) -> None:
         """Remember what the commit changed."""
@@ -110,7 +126,7 @@ class SqliteOutbox:
         return {key: count for key, count in counts.items() if count}
 
     def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
-        return self._reader.due_replies(now, limit)
+        return self._reader.due_replies(now, limit, frozenset(self._noted))
 
     def next_reply_at(self) -> datetime | None:
         return self._reader.next_reply_at()

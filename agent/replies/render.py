@@ -28,7 +28,7 @@ def suffix(form: str) -> str:
 
 
 def _json(result: JsonObject) -> str:
-    return jsontext.write_pretty(result) + "\n"
+    return jsontext.write_readable(result) + "\n"
 
 
 def _xml(result: JsonObject) -> str:

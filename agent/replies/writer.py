@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from agent.clock import Clock
-from agent.disk import flush_folder, write_flushed
+from agent.disk import flush_folder, write_all, write_flushed
 from agent.errors import StoreError
 from agent.faults import crash_point
 from agent.logs import get_logger
@@ -25,6 +25,10 @@ log = get_logger("agent.replies")
 BATCH = 200
 RETRY_S = 1.0
 LONGEST_REST_S = 5.0
+BUSY_REST_S = 0.005
+"""Between two batches under load: what ends meanwhile is written, flushed and marked together."""
+MARK_WITHIN_S = 0.2
+"""When no other commit has marked written results by then, they are marked by one of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,16 @@ class ResultFolder:
     encoding: str = "utf-8"
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A result on its way: its bytes, aside and at its place."""
+
+    reply: DueReply
+    aside: Path
+    target: Path
+    data: bytes = field(repr=False)
+
+
 @dataclass(slots=True)
 class ReplyWriter:
     """The reply thread. ``wakeup`` is set after every commit that may have made a result due."""
@@ -45,52 +59,97 @@ class ReplyWriter:
     clock: Clock
     stopping: threading.Event
     wakeup: threading.Event = field(default_factory=threading.Event)
+    _unmarked_since: float | None = field(default=None, init=False)
 
     def run(self) -> None:
         while not self.stopping.is_set():
             self.wakeup.clear()
-            if self.write_due() < BATCH:
+            if self.write_due():
+                self.clock.wait(self.stopping, BUSY_REST_S)
+            else:
+                self._mark_if_late()
                 self.clock.wait(self.wakeup, self._rest_s())
 
     def write_due(self) -> int:
-        """Write what is due now, mark what got written; returns how many were due."""
+        """Write what is due now and note what got written; returns how many were due."""
         try:
             due = self.outbox.due_replies(self.clock.now(), BATCH)
-            written = [reply for reply in due if self._write(reply)]
-            for folder in {self.folders[reply.address.folder].path for reply in written}:
-                flush_folder(folder)
+            written = self._write(due)
             crash_point("replies.before_mark")
             if written:
-                with self.outbox.write() as tx:
-                    tx.mark_replied([(reply.reply, reply.revision) for reply in written])
+                self.outbox.note_replied([(reply.reply, reply.revision) for reply in written])
+                if self._unmarked_since is None:
+                    self._unmarked_since = self.clock.monotonic()
             crash_point("replies.after_mark")
         except StoreError as error:
-            log.error("results cannot be marked yet", code=error.code)
+            log.error("results cannot be told from the outbox yet", code=error.code)
             self.clock.wait(self.stopping, RETRY_S)
             return 0
         if len(written) < len(due):
             self.clock.wait(self.stopping, RETRY_S)
         return len(due)
 
-    def _write(self, reply: DueReply) -> bool:
+    def mark(self) -> None:
+        """Mark what is written, with a commit of its own if no other has done so."""
+        self._unmarked_since = None
+        try:
+            self.outbox.flush_replied()
+        except StoreError as error:
+            log.error("results cannot be marked yet", code=error.code)
+
+    def _mark_if_late(self) -> None:
+        since = self._unmarked_since
+        if since is not None and self.clock.monotonic() - since >= MARK_WITHIN_S:
+            self.mark()
+
+    def _write(self, due: list[DueReply]) -> list[DueReply]:
+        """All aside and flushed together, then each to its place, then the folders flushed."""
+        prepared = [one for reply in due if (one := self._prepared(reply)) is not None]
+        flushed = self._flushed(prepared)
+        crash_point("replies.before_rename")
+        written = [one.reply for one in flushed if self._placed(one)]
+        for folder in {one.target.parent for one in flushed}:
+            flush_folder(folder)
+        return written
+
+    def _prepared(self, reply: DueReply) -> Prepared | None:
         folder = self.folders.get(reply.address.folder)
         if folder is None:
             log.error("no such folder in the configuration any more", folder=reply.address.folder)
-            return False
-        target = folder.path / result_name(reply.address.file_name, str(reply.result["id"]), folder.form)
-        aside = folder.path / f".{reply.reply}.writing"
+            return None
+        name = result_name(reply.address.file_name, str(reply.result["id"]), folder.form)
+        data = render(reply.result, folder.form, folder.encoding)
+        return Prepared(reply, folder.path / f".{reply.reply}.writing", folder.path / name, data)
+
+    def _flushed(self, prepared: list[Prepared]) -> list[Prepared]:
+        """Those that are safe aside; when they do not all go together, one that cannot stops no other."""
         try:
-            folder.path.mkdir(parents=True, exist_ok=True, mode=0o750)
-            write_flushed(aside, render(reply.result, folder.form, folder.encoding))
-            crash_point("replies.before_rename")
-            aside.replace(target)
-            crash_point("replies.after_rename")
+            write_all((one.aside, one.data) for one in prepared)
+        except OSError:
+            return [one for one in prepared if self._flushed_alone(one)]
+        return prepared
+
+    def _flushed_alone(self, one: Prepared) -> bool:
+        try:
+            one.target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            write_flushed(one.aside, one.data)
         except OSError as error:
-            log.warning("result not written yet", folder=reply.address.folder, errno=error.errno)
+            log.warning("result not written yet", folder=one.reply.address.folder, errno=error.errno)
             return False
         return True
 
+    def _placed(self, one: Prepared) -> bool:
+        try:
+            one.aside.replace(one.target)
+        except OSError as error:
+            log.warning("result not replaced yet", folder=one.reply.address.folder, errno=error.errno)
+            return False
+        crash_point("replies.after_rename")
+        return True
+
     def _rest_s(self) -> float:
+        if self._unmarked_since is not None:
+            return MARK_WITHIN_S
         next_at = self.outbox.next_reply_at()
         if next_at is None:
             return LONGEST_REST_S

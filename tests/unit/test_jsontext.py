@@ -47,6 +47,24 @@ def test_what_is_not_strict_json_is_refused_with_its_reason(text, said):
         jsontext.read(text)
 
 
+@given(st.dictionaries(st.text(), values))
+def test_the_readable_form_reads_back_the_same(value):
+    assert jsontext.read(jsontext.write_readable(value)) == value
+
+
+def test_the_readable_form_has_a_line_for_each_member_and_row():
+    text = jsontext.write_readable({"id": "1", "rows": [{"a": 1}, {"a": 2}]})
+    assert text.splitlines() == [
+        "{",
+        '  "id": "1",',
+        '  "rows": [',
+        '    {"a":1},',
+        '    {"a":2}',
+        "  ]",
+        "}",
+    ]
+
+
 def test_thirty_two_levels_are_read():
     assert jsontext.read("[" * 32 + "]" * 32) is not None
 
