@@ -92,7 +92,18 @@ def install(
         handed["ministry/peer-public"] = keys.platform_public.to_pem()
     _install_plugin(root / "site")
     station = Workstation(root, system, handed)
-    text = ["[agent]", "data = 'data'", "", "[log]", 'console = "never"', "", *lines, ""]
+    # No interim results: the number of files in the results folder tells when a run has ended.
+    text = [
+        "[agent]",
+        "data = 'data'",
+        "answer_within_s = 3600",
+        "",
+        "[log]",
+        'console = "never"',
+        "",
+        *lines,
+        "",
+    ]
     station.config.write_text("\n".join(text), encoding="utf-8")
     return station
 
