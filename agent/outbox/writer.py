@@ -26,6 +26,12 @@ class Gate:
         self._owner: int | None = None
         self._passed = 0
 
+    @property
+    def waiting(self) -> int:
+        """How many stand before the gate."""
+        with self._mutex:
+            return len(self._urgent) + len(self._others)
+
     def enter(self, *, urgent: bool) -> None:
         turn = threading.Event()
         with self._mutex:

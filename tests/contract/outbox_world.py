@@ -55,7 +55,7 @@ def accepted(**more: Any) -> Outcome:
 
 
 def rejected(**more: Any) -> Outcome:
-    return Outcome(Verdict.REJECTED, code="RE1001", message="该人员未参保", **more)
+    return Outcome(Verdict.REJECTED, code="RE1001", **{"message": "该人员未参保", **more})
 
 
 def partial(*refused: Scope, **more: Any) -> Outcome:

@@ -1,0 +1,95 @@
+"""Claiming is one indexed look, whatever the backlog."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+
+import pytest
+
+from agent.outbox.statements import STATEMENTS, resource
+
+PENDING = 50_000
+
+
+@pytest.fixture(scope="module")
+def backlog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    """A backlog written straight into the tables: half of it eligible, half waiting for its visit."""
+    connection = sqlite3.connect(tmp_path_factory.mktemp("backlog") / "outbox.db")
+    connection.executescript(resource("schema.sql"))
+    connection.execute("INSERT INTO lane VALUES (1, 'ministry', 'AK-1', 0)")
+    connection.execute(
+        "INSERT INTO submission (number, position, system, transaction_code, state, received_at, "
+        "occurred_at, about_sealed) VALUES (1, 0, 'ministry', 'GYU101', 'queued', 0, 0, x'00')"
+    )
+    connection.executemany(
+        "INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear, "
+        "interactive, serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
+        "VALUES (?, 1, ?, 1, 'GYU101', 'ready', ?, ?, 1, 0, 1, 1, 0, 0)",
+        ((n, n, n % 2, n % 3 == 0) for n in range(1, PENDING + 1)),
+    )
+    connection.executemany("INSERT INTO draft VALUES (?, x'00')", ((n,) for n in range(1, PENDING + 1)))
+    connection.executemany(
+        "INSERT INTO chain VALUES (?, 3, ?, ?, 0, ?)",
+        ((b"visit-%d" % (n // 2), n, n, n % 2 == 0) for n in range(1, PENDING + 1)),
+    )
+    connection.executemany(
+        "INSERT INTO chain VALUES (x'AA', 2, ?, ?, 1, 1)", ((n, n) for n in range(1, PENDING + 1))
+    )
+    yield connection
+    connection.close()
+
+
+def _plan(connection: sqlite3.Connection, name: str, *values: object) -> list[str]:
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {STATEMENTS[name]}", values)
+    return [row[3] for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "index"),
+    [
+        ("head_ready", (1, 1), "message_eligible (lane=?)"),
+        ("head_ready_of_class", (1, 1, 1), "message_eligible (lane=? AND interactive=?)"),
+        ("head_flying", (1, 1), "message_flying (lane=?)"),
+        ("due_replies", (0, 1), "reply_due (due_at>? AND due_at<?)"),
+        ("next_due", (), "reply_due (due_at>?)"),
+        ("chain_any_unclear", (b"",), "chain_unclear (scope_key=?)"),
+        ("chain_first", (b"", 3), "PRIMARY KEY (scope_key=? AND hold=?)"),
+        ("chain_take", (1,), "chain_message (message=?)"),
+        ("message_states", (1,), "message_submission (submission=?)"),
+    ],
+)
+def test_a_statement_of_the_way_uses_its_index(
+    backlog: sqlite3.Connection, name: str, values: tuple[object, ...], index: str
+) -> None:
+    first, *others = _plan(backlog, name, *values)
+    assert index in first
+    assert not any("SCAN" in step for step in [first, *others])
+    if name != "head_flying":  # at most a handful are on the wire: these are sorted
+        assert not any("B-TREE" in step for step in others)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("head_ready", (1, 1)),
+        ("head_ready_of_class", (1, 0, 1)),
+        ("chain_any_unclear", (b"\xaa",)),
+        ("chain_first", (b"\xaa", 2)),
+        ("due_replies", (0, 100)),
+    ],
+)
+def test_the_work_of_claiming_does_not_grow_with_the_backlog(
+    backlog: sqlite3.Connection, name: str, values: tuple[object, ...]
+) -> None:
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    backlog.set_progress_handler(count, 1)
+    backlog.execute(STATEMENTS[name], values).fetchall()
+    backlog.set_progress_handler(None, 0)
+    assert 0 < steps < 120, "instructions of SQLite's machine; a scan would take some 500,000"
