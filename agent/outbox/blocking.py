@@ -52,7 +52,7 @@ def _spread(work: Work, failure: int, held: list[Held], place: Place, exempt: in
     queue = deque((row, place) for row in held)
     while queue:
         row, at = queue.popleft()
-        values = {"key": row.key, "hold": row.hold, "position": at.position, "message": at.message}
+        values = scopes.later(row, at)
         found = work.named("chain_later_blockable", **values) + work.named("aside_later_blocked", **values)
         for message in found:
             if message["number"] in reached or message["submission"] == exempt:

@@ -177,10 +177,10 @@ UPDATE reply SET written_revision = ?, written_at = ?, due_at = ? WHERE number =
 -- ============ messages
 
 -- name: add_message
-INSERT INTO message (number, submission, parent, position, lane, transaction_code, state, unclear,
+INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear,
     interactive, serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal, row_from, row_to,
-    valid_until, finished_at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    valid_until)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: count_message
 UPDATE submission SET messages = messages + ? WHERE number = ?;
@@ -312,6 +312,9 @@ SELECT DISTINCT message FROM attempt WHERE wire_key = ? ORDER BY message;
 
 -- ============ the chain
 
+-- name: chain_key_in_use
+SELECT 1 FROM chain WHERE scope_key = ? LIMIT 1;
+
 -- name: chain_conflict
 -- Whether an earlier row of the key keeps this one waiting.
 SELECT EXISTS (SELECT 1 FROM chain WHERE scope_key = :key AND hold = 3
@@ -331,7 +334,7 @@ INSERT INTO chain (scope_key, hold, position, message, broad, clear) VALUES (?, 
 -- name: chain_later_clear
 -- Later clear rows of messages not yet on the wire, that a row put before them holds up.
 SELECT c.hold, c.position, c.message FROM chain c JOIN message m ON m.number = c.message
-WHERE c.scope_key = :key AND c.clear = 1 AND (:hold = 3 OR c.hold IN (0, 3))
+WHERE c.scope_key = :key AND c.hold IN (0, 3, :also, :besides) AND c.clear = 1
     AND (c.position, c.message) > (:position, :message) AND m.state NOT IN ('in_flight', 'inquiring');
 
 -- name: chain_set_clear
@@ -361,7 +364,7 @@ WHERE scope_key = ? AND clear = 0 AND (position, message) <= (?, ?) ORDER BY pos
 -- Whom a failed or blocked row before them blocks.
 SELECT DISTINCT m.number, m.submission, m.position, m.lane, m.state
 FROM chain c JOIN message m ON m.number = c.message
-WHERE c.scope_key = :key AND (:hold = 3 OR c.hold IN (0, 3))
+WHERE c.scope_key = :key AND c.hold IN (0, 3, :also, :besides)
     AND (c.position, c.message) > (:position, :message)
     AND (m.blockable = 1 OR c.hold = 0) AND m.state IN ('staging', 'ready') ORDER BY m.position, m.number;
 
@@ -378,7 +381,7 @@ SELECT scope_key, hold, position, message, broad FROM aside WHERE message = ?;
 -- Blocked messages after a row, that it would block too.
 SELECT DISTINCT m.number, m.submission, m.position, m.lane, m.state
 FROM aside a JOIN message m ON m.number = a.message
-WHERE a.scope_key = :key AND (:hold = 3 OR a.hold IN (0, 3))
+WHERE a.scope_key = :key AND a.hold IN (0, 3, :also, :besides)
     AND (a.position, a.message) > (:position, :message)
     AND (m.blockable = 1 OR a.hold = 0) AND m.state = 'blocked' ORDER BY m.position, m.number;
 

@@ -130,7 +130,7 @@ def _was_sent(part: Part) -> bool:
 # -- rows ----------------------------------------------------------------------------------------------
 def _rows(story: Story) -> list[JsonObject]:
     """Every row's fate in order; while batches are on their way, only their number is told."""
-    if story.state in {"queued", "querying"}:
+    if story.state not in FINAL:
         return []
     listed = [part for part in story.parts if part.row_range or part.rows]
     if len(listed) == 1 and not listed[0].rows:
@@ -156,15 +156,12 @@ def _fate(part: Part) -> JsonObject:
     if _was_sent(part):
         accepted = part.state != State.REJECTED
         return {"ret_code": part.code, "ret_msg": part.message, "accepted": accepted}
-    return {"ret_code": "", "ret_msg": _UNSENT.get(part.state, "本行尚无结果"), "state": part.state}
+    return {"ret_code": "", "ret_msg": _UNSENT[part.state], "state": part.state}
 
 
 _UNSENT: dict[str, str] = {
     State.CANCELLED: "本行未发送：所在批次已取消",
     State.EXPIRED: "本行未发送：已超过有效期",
-    State.BLOCKED: "本行未发送：等待前序业务的处理",
-    State.PARKED: "本行未发送：所在批次多次发送失败，等待处理",
-    State.UNKNOWN: "本行是否已被受理不明，等待判定",
 }
 
 

@@ -113,7 +113,6 @@ CREATE INDEX reply_due ON reply (due_at, number) WHERE due_at IS NOT NULL;
 CREATE TABLE message (
     number           INTEGER PRIMARY KEY,
     submission       INTEGER NOT NULL REFERENCES submission (number),
-    parent           INTEGER REFERENCES message (number),
     position         INTEGER NOT NULL,
     lane             INTEGER NOT NULL REFERENCES lane (number),
     transaction_code TEXT NOT NULL,
@@ -263,6 +262,7 @@ CREATE TABLE act (
     note_sealed BLOB NOT NULL
 ) STRICT;
 CREATE INDEX act_submission ON act (submission);
+CREATE INDEX act_message ON act (message) WHERE message IS NOT NULL;
 
 -- Number series: the first number of a (series, day) that is not reserved. day is YYYYMMDD or ''.
 CREATE TABLE series (

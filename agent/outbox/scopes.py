@@ -73,20 +73,30 @@ def waits(work: Work, row: Held, place: Place, *, last: bool) -> bool:
 def enter(work: Work, rows: Iterable[Held], place: Place, *, last: bool) -> int:
     """Put a message's rows into the chain; returns how many of them wait."""
     unclear = 0
+    alone: list[tuple[object, ...]] = []
     for row in rows:
+        if work.one("chain_key_in_use", row.key) is None:
+            alone.append((row.key, row.hold, *place, row.broad, 1))
+            continue
         waiting = waits(work, row, place, last=last)
         unclear += waiting
         work.run("chain_add", row.key, row.hold, *place, row.broad, not waiting)
         if not last and row.hold >= SHARED:
             _hold_up_later(work, row, place)
+    work.run_many("chain_add", alone)
     return unclear
 
 
+def later(row: Held, place: Place) -> dict[str, object]:
+    """What a statement about later rows that conflict with this one asks for. The holds are named one by
+    one, so that of an institution's shared holders none is looked at in vain."""
+    also, besides = (OBSERVER, SHARED) if row.hold == EXCLUSIVE else (EXCLUSIVE, EXCLUSIVE)
+    values = {"key": row.key, "also": also, "besides": besides}
+    return {**values, "position": place.position, "message": place.message}
+
+
 def _hold_up_later(work: Work, row: Held, place: Place) -> None:
-    later = work.named(
-        "chain_later_clear", key=row.key, hold=row.hold, position=place.position, message=place.message
-    )
-    for other in later:
+    for other in work.named("chain_later_clear", **later(row, place)):
         work.run("chain_set_clear", 0, row.key, other["hold"], other["position"], other["message"])
         work.run("message_unclear", 1, other["message"])
 

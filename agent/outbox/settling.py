@@ -84,7 +84,7 @@ def _follow_up(work: Work, parent: Row, drafts: Sequence[Draft]) -> None:
         linked=bool(submission["awaited"]),
     )
     for draft in drafts:
-        storing.store(work, owner, draft, parent["position"], last=False, parent=parent["number"])
+        storing.store(work, owner, draft, parent["position"], last=False)
     work.touched.add(submission["number"])
 
 

@@ -44,9 +44,7 @@ def store_drafts(
         store(work, owner, draft, min(position + offset, end), last=last)
 
 
-def store(
-    work: Work, owner: Owner, draft: Draft, position: int, *, last: bool, parent: int | None = None
-) -> int:
+def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) -> int:
     """Store one message; returns its number. ``last``: nobody in the chain stands behind it."""
     number = work.next_number("message")
     place = Place(position, number)
@@ -57,7 +55,7 @@ def store(
     rows = scopes.merged([*own, *owner.extra])
     state = State.BLOCKED if failures else State.STAGING if owner.staged else State.READY
     lane = lane_number(work, LaneKey(owner.system, draft.lane, draft.parallel))
-    _insert(work, owner, draft, place, lane, state, parent)
+    _insert(work, owner, draft, place, lane, state)
     if failures:
         blocking.keep_aside(work, number, position, rows)
         work.run_many("add_block", [(number, failure) for failure in sorted(failures)])
@@ -70,15 +68,12 @@ def store(
     return number
 
 
-def _insert(
-    work: Work, owner: Owner, draft: Draft, place: Place, lane: int, state: State, parent: int | None
-) -> None:
+def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, state: State) -> None:
     row_from, row_to = draft.rows or (None, None)
     work.run(
         "add_message",
         place.message,
         owner.number,
-        parent,
         place.position,
         lane,
         draft.transaction,
@@ -94,7 +89,6 @@ def _insert(
         row_from,
         row_to,
         owner.valid_until,
-        None,
     )
     sealed = work.border.seal("draft|content", place.message, draft_value(draft))
     work.run("add_draft", place.message, sealed)

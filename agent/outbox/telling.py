@@ -12,12 +12,13 @@ from typing import Any
 
 from agent.events import JsonObject
 from agent.outbox.explaining import Blocker
-from agent.outbox.model import AttemptState, State
+from agent.outbox.model import FINAL, AttemptState, State
 from agent.outbox.results import Part, Story, compose
 from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
 from agent.outbox.work import Row
 
+_UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
 _NO_ANSWER: JsonObject = {"message": "", "data": {}, "rows": []}
 
 
@@ -57,12 +58,16 @@ class Teller:
             deadline_at=row["deadline_at"],
             rows_total=row["rows_total"],
             replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
-            parts=[self._part(part) for part in self._all("result_messages", number)],
+            parts=[
+                self._part(part, final=row["state"] in FINAL) for part in self._all("result_messages", number)
+            ],
             blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],
         )
 
-    def _part(self, row: Row) -> Part:
-        sealed = row["content_sealed"]
+    def _part(self, row: Row, *, final: bool) -> Part:
+        """A message. Answers are opened when all are there: an interim result tells how far it is, and
+        comes once a second for submissions of a million rows too."""
+        sealed = row["content_sealed"] if final or row["state"] in _UNDECIDED else None
         answer = _NO_ANSWER if sealed is None else self.border.open("answer|content", row["number"], sealed)
         left = row["attempt"] is not None and row["attempt_state"] != AttemptState.WITHDRAWN
         return Part(

@@ -69,9 +69,19 @@ def test_a_statement_of_the_way_uses_its_index(
         assert not any("B-TREE" in step for step in others)
 
 
+SHARED_LATER = {"key": b"\xaa", "also": 3, "besides": 3, "position": 0, "message": 0}
+
+
 @pytest.mark.parametrize(
     ("name", "values"),
     [
+        ("chain_later_clear", SHARED_LATER),
+        ("chain_later_blockable", SHARED_LATER),
+        ("chain_key_in_use", (b"\xaa",)),
+        (
+            "chain_conflict",
+            {"key": b"\xaa", "hold": 2, "position": PENDING + 1, "message": PENDING + 1},
+        ),
         ("head_ready", (1, 1)),
         ("head_ready_of_class", (1, 0, 1)),
         ("chain_any_unclear", (b"\xaa",)),
@@ -80,7 +90,7 @@ def test_a_statement_of_the_way_uses_its_index(
     ],
 )
 def test_the_work_of_claiming_does_not_grow_with_the_backlog(
-    backlog: sqlite3.Connection, name: str, values: tuple[object, ...]
+    backlog: sqlite3.Connection, name: str, values: tuple[object, ...] | dict[str, object]
 ) -> None:
     steps = 0
 
@@ -93,3 +103,29 @@ def test_the_work_of_claiming_does_not_grow_with_the_backlog(
     backlog.execute(STATEMENTS[name], values).fetchall()
     backlog.set_progress_handler(None, 0)
     assert 0 < steps < 120, "instructions of SQLite's machine; a scan would take some 500,000"
+
+
+def test_removing_a_message_does_not_look_through_whole_tables_for_what_refers_to_it(
+    backlog: sqlite3.Connection,
+) -> None:
+    backlog.execute("PRAGMA foreign_keys = ON")
+    backlog.execute(
+        "INSERT INTO message (number, submission, position, lane, transaction_code, state, interactive, serial, "
+        "harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
+        "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 1, 1, 0, 0)"
+    )
+    backlog.executemany(
+        "INSERT INTO act (submission, message, what, at, note_sealed) VALUES (1, ?, 'x', 0, x'00')",
+        ((n,) for n in range(1, 5000)),
+    )
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    backlog.set_progress_handler(count, 1)
+    backlog.execute(STATEMENTS["remove_message"], (900000,))
+    backlog.set_progress_handler(None, 0)
+    assert steps < 400
