@@ -53,20 +53,25 @@ def _findings(session: Session) -> list[Mapping[str, str]]:
 def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlError) -> list[Finding]:
     from agent.checks import Finding, Level, run_checks
     from agent.checks.database import check_database
+    from agent.checks.reach import check_reach
     from agent.cli.direct import database
     from agent.clock import SystemClock
+    from agent.system import transport_settings
 
     ring = key_ring(config)
     daemon = Finding(
         "daemon",
         Level.WARNING,
         "his-agent",
-        f"{unreachable.message}；以下按当前账户检查，未测试与平台的连通",
+        f"{unreachable.message}；以下按当前账户检查，只测试网络可达，不发送交易",
         unreachable.hint,
     )
     findings = [daemon, *run_checks(config, registry, ring, SystemClock())]
     if exits.error_code(unreachable) == "not_running":
         findings.append(check_database(database(config), ring))
+    for name, protocol in registry.require(config.systems).items():
+        system = config.systems[name]
+        findings += check_reach(system, protocol, transport_settings(system))
     return findings
 
 

@@ -18,15 +18,16 @@ import time
 from base64 import b64encode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-import requests
-
 from agent.control import ControlClient, endpoint_at
 from agent.crypto import keys
 from agent.errors import AgentError, ControlError
+from agent.transport.base import TransportSettings
+from agent.transport.session import WebSession
 
 PATIENCE_S = 30.0
 
@@ -108,11 +109,13 @@ class Stage:
 
     def admin(self, what: str, method: str = "GET", body: Any = None) -> Any:
         """The platform's admin surface, for ledgers and faults."""
-        with requests.Session() as session:
-            session.trust_env = False
-            answer = session.request(method, f"{self.url}/_rehearsal/{what}", json=body, timeout=10)
-        answer.raise_for_status()
-        return answer.json()
+        with WebSession(TransportSettings()) as web:
+            answer = web.request(method, f"{self.url}/_rehearsal/{what}", body)
+        if answer.status != HTTPStatus.OK:
+            raise StageError(
+                f"演练服务器答复 HTTP {answer.status}", hint=f"查看 {self.root / 'platform.log'}"
+            )
+        return json.loads(answer.body)
 
     # -- the agent --------------------------------------------------------------------------------
     def write_config(self) -> None:
