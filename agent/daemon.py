@@ -168,7 +168,7 @@ class Daemon:
 
     def _settled(self, settled: Settled) -> None:
         self.replies.wakeup.set()
-        self.systems[settled.system].dispatcher.wake_others()
+        self.systems[settled.system].dispatcher.wake_all()
         self.registry.outcome_recorded(settled.system, settled.transaction, settled.state, settled.code)
 
     def decided(self) -> None:

@@ -20,6 +20,7 @@
     │   ├── StoreDamaged        the database is not one of ours, or is broken
     │   └── StoreFull           no room on the disk
     ├── SerialsExhausted        a number series has no free number left
+    ├── InternalDefect          our own code, or a plugin's, failed where it must not
     └── ControlError            a request to the running daemon that it refused
 
 Every error carries a stable English ``code`` for programs, a Chinese sentence for the person who
@@ -151,6 +152,12 @@ class StoreFull(StoreError):
 
 class SerialsExhausted(AgentError):
     code = "serials_exhausted"
+
+
+class InternalDefect(AgentError):
+    """The log has the traceback."""
+
+    code = "internal_defect"
 
 
 class ControlError(AgentError):

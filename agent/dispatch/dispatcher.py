@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
+from agent.dispatch.asking import Asker
 from agent.dispatch.exchange import Exchange
 from agent.dispatch.judgement import Halt
-from agent.dispatch.lane import Lane, wire_ids
+from agent.dispatch.lane import Lane
 from agent.dispatch.state import LaneSettings, StreamState
 from agent.errors import AgentError
 from agent.events import Draft, Outcome
@@ -56,15 +57,11 @@ class Dispatcher:
             lane.wakeup.set()
 
     def wake_all(self) -> None:
-        """Wake every lane that has work, and every lane there is: a message that one lane settled
-        may have been what a message of another waited for."""
+        """Wake every lane that has work: a message that one lane settled may have been what a message
+        of another waited for, and follow-ups may be the first work of theirs."""
         for key in self.outbox.lanes():
             if key.system == self.system:
                 self.wake(key)
-
-    def wake_others(self) -> None:
-        """Something ended: what waited for it, in whichever lane, may go now."""
-        self.interrupt()
 
     def resume(self) -> None:
         """Let halted and backed-off lanes go on at once, after a person mended something."""
@@ -81,9 +78,7 @@ class Dispatcher:
 
     def ask(self, draft: Draft) -> Outcome | AgentError:
         """Send a harmless transaction outside any lane (``his-agent check``)."""
-        with self.outbox.write(urgent=True) as tx:
-            ids = wire_ids(self.exchange.adapter, self.numbers, draft, self.clock.now(), tx)
-        return self.exchange.ask(draft, ids)
+        return Asker(self.exchange, self.numbers, self.outbox, self.clock).ask(draft)
 
     def interrupt(self) -> None:
         """Wake every worker there is, so that it looks again."""

@@ -19,8 +19,16 @@ from agent.dispatch.judgement import (
     Withdraw,
     judge_answer,
 )
-from agent.errors import AgentError, AnswerRejected, ConfigurationError, CryptoError, MaybeSent, NotSent
-from agent.events import Draft, Outcome, Request, Verdict
+from agent.errors import (
+    AgentError,
+    AnswerRejected,
+    ConfigurationError,
+    CryptoError,
+    InternalDefect,
+    MaybeSent,
+    NotSent,
+)
+from agent.events import Draft, Outcome, Request, Response, Verdict
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.logs import get_logger
@@ -52,39 +60,60 @@ class Exchange:
         except NotSent as error:
             return Withdraw(error)
         except Exception:  # noqa: BLE001 - a plugin's defect must not stop a lane, and nothing was sent
-            return Withdraw(_defect("encode", head.transaction))
+            return Withdraw(defect("encode", draft.transaction))
         if self.stopping.is_set():
             return Interrupted()
         if expired():
             return Expired()
-        return self._send(head, draft, ids, request)
+        response = self._send(draft, request)
+        if isinstance(response, Response):
+            return self._judged(head, draft, ids, request, response)
+        return response
 
-    def _send(self, head: Head, draft: Draft, ids: Mapping[str, str], request: Request) -> Decision:
+    def _send(self, draft: Draft, request: Request) -> Response | Withdraw | Doubt:
         try:
             crash_point("dispatch.before_send")
             response = self.transport.send(request)
             crash_point("dispatch.after_answer")
-            return judge_answer(self.adapter.interpret(draft, ids, response), head)
+        except ConfigurationError as error:
+            return Withdraw(error, halt=True)
         except NotSent as error:
             return Withdraw(error)
         except MaybeSent as error:
             return Doubt(error.code)
+        except Exception:  # noqa: BLE001 - whatever broke, bytes may have left: it has to be inquired
+            return Doubt(defect("send", draft.transaction).code)
+        return response
+
+    def _judged(
+        self, head: Head, draft: Draft, ids: Mapping[str, str], request: Request, response: Response
+    ) -> Decision:
+        """Bytes have left: nothing that goes wrong from here on may lead to a plain repetition."""
+        try:
+            return judge_answer(self.adapter.interpret(draft, ids, response), head)
         except (AnswerRejected, CryptoError) as error:
             self.transport.drop(request.url)
             return Doubt(error.code, distrusted=True)
-        except Exception:  # noqa: BLE001 - whatever broke, bytes may have left: it has to be inquired
-            return Doubt(_defect("interpret", head.transaction).code)
+        except Exception:  # noqa: BLE001 - as above
+            return Doubt(defect("interpret", draft.transaction).code)
 
     def ask(self, draft: Draft, ids: Mapping[str, str]) -> Outcome | AgentError:
         """Send a harmless transaction (an inquiry, a probe): its judged answer, or why there is none."""
         try:
             request = self.adapter.encode(draft, ids, self.clock.now())
             self.transport.prepare(request.url)
-            return self.adapter.interpret(draft, ids, self.transport.send(request))
-        except (NotSent, MaybeSent, AnswerRejected, CryptoError, ConfigurationError) as error:
+            response = self.transport.send(request)
+        except (NotSent, MaybeSent, ConfigurationError) as error:
             return error
-        except Exception:  # noqa: BLE001 - as above; what was asked about stays undecided
-            return _defect("ask", draft.transaction)
+        except Exception:  # noqa: BLE001 - what was asked about stays undecided
+            return defect("ask", draft.transaction)
+        try:
+            return self.adapter.interpret(draft, ids, response)
+        except (AnswerRejected, CryptoError) as error:
+            self.transport.drop(request.url)
+            return error
+        except Exception:  # noqa: BLE001 - as above
+            return defect("ask", draft.transaction)
 
 
 def answered(result: Outcome | AgentError) -> bool:
@@ -96,12 +125,7 @@ def answered(result: Outcome | AgentError) -> bool:
     }
 
 
-class InternalDefect(AgentError):
-    """Our own code, or a plugin's, failed where it must not; the log has the traceback."""
-
-    code = "internal_defect"
-
-
-def _defect(where: str, transaction: str) -> InternalDefect:
+def defect(where: str, transaction: str) -> InternalDefect:
+    """Log the exception being handled; the error stands for it."""
     log.exception("defect in an exchange", where=where, transaction=transaction)
     return InternalDefect("程序内部错误", hint="请将日志交给开发商", details={"where": where})

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from agent.dispatch.exchange import Exchange, InternalDefect
+from agent.dispatch.asking import Asker
+from agent.dispatch.doubts import Watch
+from agent.dispatch.exchange import defect
 from agent.dispatch.judgement import (
+    HELD_TOO_LONG,
+    NO_INQUIRY,
     AskAgain,
     CountNegative,
     Findings,
@@ -18,11 +21,22 @@ from agent.dispatch.judgement import (
     after_negative,
     judge_inquiry,
 )
-from agent.errors import AgentError, AnswerRejected, ConfigurationError
+from agent.errors import AgentError, ConfigurationError, InternalDefect
 from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
 from agent.faults import crash_point
+from agent.hookspecs import ProtocolAdapter
 from agent.outbox.base import Transaction
-from agent.outbox.model import Head, Settled
+from agent.outbox.model import Attempt, Head, Settled
+
+_UNDECIDED = Conclusion(Finding.UNDECIDED)
+_NOTHING = Findings(())
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """An inquiry was answered, but not processed, or not clearly: ask again later."""
+
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,46 +46,65 @@ class Asked:
 
     findings: Findings
     possible: bool = True
-    trouble: AgentError | None = None
+    trouble: AgentError | PutOff | None = None
 
 
-def ask_about(head: Head, exchange: Exchange, fresh_ids: Callable[[Draft], Mapping[str, str]]) -> Asked:
+def ask_about(head: Head, asker: Asker) -> Asked:
     """Ask about all doubts of a message; stops at the first stored answer that settles it."""
     conclusions: list[tuple[int, Conclusion]] = []
     for attempt in head.doubts:
-        question = exchange.adapter.inquire(head.draft, attempt.ids)
-        if question is None:
-            return Asked(Findings(()), possible=False)
-        ids = fresh_ids(question)
-        crash_point("inquiry.before_send")
-        result = exchange.ask(question, ids)
-        crash_point("inquiry.after_answer")
-        if isinstance(result, InternalDefect):
-            conclusions.append((attempt.number, Conclusion(Finding.UNDECIDED)))
-            continue
-        if isinstance(result, AgentError):
-            return Asked(Findings(()), trouble=result)
-        trouble = _no_answer(result)
-        if trouble is not None:
-            return Asked(Findings(()), trouble=trouble)
-        conclusion = exchange.adapter.conclude(head.draft, attempt.ids, result)
-        conclusions.append((attempt.number, conclusion))
+        found = _ask_about(head, attempt, asker)
+        if found is None:
+            return Asked(_NOTHING, possible=False)
+        if not isinstance(found, Conclusion):
+            return Asked(_NOTHING, trouble=found)
+        conclusions.append((attempt.number, found))
         if Findings((conclusions[-1],)).settled() is not None:
             break
     return Asked(Findings(tuple(conclusions)))
 
 
-def _no_answer(outcome: Outcome) -> AgentError | None:
+def _ask_about(head: Head, attempt: Attempt, asker: Asker) -> Conclusion | AgentError | PutOff | None:
+    """A plugin that fails decides nothing; None where there is no inquiry."""
+    adapter = asker.exchange.adapter
+    try:
+        question = adapter.inquire(head.draft, attempt.ids)
+    except Exception:  # noqa: BLE001 - logged; the time that a lane is held for is bounded
+        defect("inquire", head.transaction)
+        return _UNDECIDED
+    if question is None:
+        return None
+    answer = _put(question, asker)
+    if isinstance(answer, InternalDefect):
+        return _UNDECIDED
+    return _concluded(adapter, head, attempt, answer) if isinstance(answer, Outcome) else answer
+
+
+def _put(question: Draft, asker: Asker) -> Outcome | AgentError | PutOff:
+    crash_point("inquiry.before_send")
+    answer = asker.ask(question)
+    crash_point("inquiry.after_answer")
+    return answer if isinstance(answer, AgentError) else (_no_answer(answer) or answer)
+
+
+def _no_answer(answer: Outcome) -> AgentError | PutOff | None:
     """An inquiry that was itself put off, doubted or refused for configuration."""
-    match outcome.verdict:
-        case Verdict.HALT:
-            return ConfigurationError(
-                f"平台拒绝查询：{outcome.code} {outcome.message}", hint="检查密钥与配置"
-            )
-        case Verdict.RETRY | Verdict.UNKNOWN:
-            return AnswerRejected(f"查询未得到结果：{outcome.code}", hint="稍后自动再次查询")
-        case _:
-            return None
+    if answer.verdict is Verdict.HALT:
+        return ConfigurationError(
+            f"平台拒绝查询：{answer.code} {answer.message}",
+            hint="请按提示修正密钥或配置，修正后自动继续，也可执行 his-agent outbox retry",
+        )
+    if answer.verdict in {Verdict.RETRY, Verdict.UNKNOWN}:
+        return PutOff(answer.code)
+    return None
+
+
+def _concluded(adapter: ProtocolAdapter, head: Head, attempt: Attempt, answer: Outcome) -> Conclusion:
+    try:
+        return adapter.conclude(head.draft, attempt.ids, answer)
+    except Exception:  # noqa: BLE001 - as above
+        defect("conclude", head.transaction)
+        return _UNDECIDED
 
 
 def settle_asked(
@@ -79,19 +112,24 @@ def settle_asked(
     head: Head,
     asked: Asked,
     rules: InquiryRules,
-    waited_s: float,
+    watch: Watch,
+    *,
     resendable: bool,
     now: datetime,
+    monotonic: float,
 ) -> tuple[Settled | None, float | None]:
     """Act on a round of inquiries: what was settled, and how long to wait before the next round."""
     if not asked.possible:
-        return tx.leave_unknown(head.message, "the document has no inquiry for it", now), None
-    verdict = judge_inquiry(asked.findings, head, rules, now)
-    step = (
-        after_negative(tx.note_negative(head.message, now), asked.findings, rules, resendable)
-        if isinstance(verdict, CountNegative)
-        else verdict
-    )
+        return tx.leave_unknown(head.message, NO_INQUIRY, now), None
+    step: Settle | Resend | GiveUp | AskAgain
+    verdict = judge_inquiry(asked.findings, rules, watch.wait_s(head, rules, monotonic))
+    if isinstance(verdict, CountNegative):
+        watch.negative_at = monotonic
+        count = tx.note_negative(head.message, now)
+        there = watch.already_there
+        step = after_negative(count, asked.findings, rules, resendable=resendable, already_there=there)
+    else:
+        step = verdict
     match step:
         case Settle(outcome, attempt):
             return tx.settle(head.message, outcome, now, attempt=attempt), None
@@ -100,8 +138,7 @@ def settle_asked(
             return None, None
         case GiveUp(why):
             return tx.leave_unknown(head.message, why, now), None
-        case AskAgain(wait_s) if waited_s + wait_s > rules.hold_s:
-            why = "not settled while the endpoint answered"
-            return tx.leave_unknown(head.message, why, now), None
+        case AskAgain(wait_s) if watch.heard_s + wait_s > rules.hold_s:
+            return tx.leave_unknown(head.message, HELD_TOO_LONG, now), None
         case AskAgain(wait_s):
             return None, wait_s

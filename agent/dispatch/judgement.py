@@ -6,7 +6,8 @@ The lane turns a decision into one transaction of the outbox; nothing here knows
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Final
 
 from agent.errors import AgentError
 from agent.events import Conclusion, Finding, Outcome, Verdict
@@ -40,10 +41,12 @@ class NotProcessed:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """It may have arrived. ``distrusted``: an answer came that must not be believed."""
+    """It may have arrived. ``distrusted``: an answer came that must not be believed.
+    ``already_there``: the answer said that the thing is there, after an earlier doubt."""
 
     why: str
     distrusted: bool = False
+    already_there: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,7 @@ def judge_answer(outcome: Outcome, head: Head) -> Decision:
     if outcome.verdict is Verdict.UNKNOWN:
         return Doubt(f"answered {outcome.code or 'unclearly'}")
     if outcome.already_there and head.doubts:
-        return Doubt(f"answered {outcome.code} after an attempt of unknown fate")
+        return Doubt(f"answered {outcome.code} after an attempt of unknown fate", already_there=True)
     return Settle(outcome)
 
 
@@ -83,9 +86,16 @@ class Resend:
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """No inquiry settles it: a person has to."""
+    """No inquiry settles it: a person has to. ``why`` is Chinese, for that person."""
 
     why: str
+
+
+NO_INQUIRY: Final = "接口文档没有可以查询这笔业务结果的交易，请向平台核实后判定"
+NOT_FOUND: Final = "多次查询平台都没有这笔业务的记录，但平台不防止重复办理，不能自动重发，请向平台核实后判定"
+THERE_BUT_NOT_FOUND: Final = "平台称这笔业务已经存在，但查询不到本机发送的记录，请向平台核实后判定"
+HELD_TOO_LONG: Final = "平台有应答，但在规定时间内一直查询不到这笔业务的确定结果，请向平台核实后判定"
+NOT_STORABLE: Final = "平台的应答已收到，但程序内部错误使结果无法保存，请向平台核实后判定，并将日志交给开发商"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +116,8 @@ Verdicts = Settle | CountNegative | AskAgain
 @dataclass(frozen=True, slots=True)
 class InquiryRules:
     """``negatives`` in a row, ``quiet_s`` apart, the first not before ``answer_timeout_s`` after the
-    last byte of the last attempt; ``hold_s`` bounds how long an answering endpoint is asked."""
+    last byte of the last attempt (the platform may still be working on it: a "no" before then
+    proves nothing); ``hold_s`` bounds how long an answering endpoint is asked."""
 
     negatives: int = 2
     quiet_s: float = 60.0
@@ -129,51 +140,55 @@ class Findings:
         return self._first(already_there=True)
 
     def undecided(self) -> bool:
-        return any(conclusion.finding is Finding.UNDECIDED for _, conclusion in self.conclusions)
+        """Whether an attempt is neither absent nor settled by a stored answer."""
+        return any(
+            conclusion.finding is not Finding.ABSENT and not _says_how_it_ended(conclusion)
+            for _, conclusion in self.conclusions
+        )
 
     def _first(self, *, already_there: bool) -> Settle | None:
         for attempt, conclusion in self.conclusions:
             outcome = conclusion.outcome
-            if conclusion.finding is Finding.FOUND and outcome and outcome.already_there is already_there:
+            if outcome and _says_how_it_ended(conclusion) and outcome.already_there is already_there:
                 return Settle(outcome, attempt)
         return None
 
 
-def judge_inquiry(findings: Findings, head: Head, rules: InquiryRules, now: datetime) -> Verdicts:
-    """What a round of answered inquiries means now."""
+def _says_how_it_ended(conclusion: Conclusion) -> bool:
+    outcome = conclusion.outcome
+    return conclusion.finding is Finding.FOUND and outcome is not None and outcome.verdict in _FINAL
+
+
+_FINAL: Final = frozenset({Verdict.ACCEPTED, Verdict.PARTIAL, Verdict.REJECTED})
+
+
+def judge_inquiry(findings: Findings, rules: InquiryRules, wait_s: float) -> Verdicts:
+    """What a round of answered inquiries means; a negative counts only after another ``wait_s``."""
     settled = findings.settled()
     if settled is not None:
         return settled
     if findings.undecided():
         return AskAgain(min(rules.quiet_s, 5.0))
-    wait = seconds_until_negative_counts(head, rules, now)
-    return AskAgain(wait) if wait > 0 else CountNegative()
-
-
-def seconds_until_negative_counts(head: Head, rules: InquiryRules, now: datetime) -> float:
-    """The platform may still be working on the last attempt: a "no" before then proves nothing.
-
-    The doubt was recorded after the last byte left, so the answer time-out is counted from there.
-    A wall clock that was set back makes the wait longer by at most one such span.
-    """
-    ready = (head.doubt_since or now) + timedelta(seconds=rules.answer_timeout_s)
-    if head.last_negative_at is not None:
-        ready = max(ready, head.last_negative_at + timedelta(seconds=rules.quiet_s))
-    wait = (ready - now).total_seconds()
-    return min(wait, max(rules.quiet_s, rules.answer_timeout_s))
+    return AskAgain(wait_s) if wait_s > 0 else CountNegative()
 
 
 def after_negative(
-    count: int, findings: Findings, rules: InquiryRules, resendable: bool
+    count: int, findings: Findings, rules: InquiryRules, *, resendable: bool, already_there: bool = False
 ) -> Settle | Resend | GiveUp | AskAgain:
-    """What follows when ``count`` negatives in a row have been counted."""
+    """What follows when ``count`` negatives in a row have been counted.
+
+    ``already_there``: the system refused the last attempt so. Sending once more would be refused
+    once more, and whose work is there nobody here knows.
+    """
     if count < rules.negatives:
         return AskAgain(rules.quiet_s)
     refused = findings.refused()
     if refused is not None:
         return refused
+    if already_there:
+        return GiveUp(THERE_BUT_NOT_FOUND)
     if not resendable:
-        return GiveUp("inquiries found nothing, and the system has no rule against a repetition")
+        return GiveUp(NOT_FOUND)
     return Resend()
 
 

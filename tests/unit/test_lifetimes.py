@@ -52,9 +52,19 @@ def test_after_a_restart_wall_time_counts():
     assert too_late()
 
 
-def test_forgetting_frees_its_place():
-    _, lifetimes, end = setup()
+def test_an_end_outlives_the_first_of_several_messages_however_the_wall_clock_moves():
+    clock, lifetimes, end = setup()
     lifetimes.note(1, end)
-    lifetimes.forget(1)
-    lifetimes.forget(1)
-    assert not lifetimes.expired(1, end)()
+    clock.advance(61)
+    clock.set_wall(end - timedelta(hours=1))
+    lifetimes.note(1, end)
+    assert lifetimes.expired(1, end)()
+
+
+def test_ends_long_past_take_no_room():
+    clock, lifetimes, end = setup()
+    for submission in range(100):
+        lifetimes.note(submission, end)
+    clock.advance(2 * 86_400)
+    lifetimes.note(100, clock.now() + timedelta(seconds=60))
+    assert len(lifetimes) == 1

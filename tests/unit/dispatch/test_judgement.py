@@ -1,11 +1,11 @@
 """agent.dispatch.judgement: every kind of answer and every kind of inquiry has one meaning."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from agent.clock import ManualClock
+from agent.dispatch.doubts import Doubts
 from agent.dispatch.judgement import (
     AskAgain,
     CountNegative,
@@ -20,7 +20,6 @@ from agent.dispatch.judgement import (
     after_negative,
     judge_answer,
     judge_inquiry,
-    seconds_until_negative_counts,
 )
 from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
 from agent.outbox.model import Attempt, AttemptState, Head
@@ -78,38 +77,76 @@ def test_already_there_after_an_unknown_attempt_settles_nothing():
 
 def test_a_stored_answer_settles():
     findings = Findings(((1, ABSENT), (2, Conclusion(Finding.FOUND, ACCEPTED))))
-    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED, 2)
+    assert judge_inquiry(findings, RULES, 0) == Settle(ACCEPTED, 2)
 
 
 def test_the_oldest_stored_answer_that_is_not_already_there_wins():
     findings = Findings(((1, Conclusion(Finding.FOUND, ALREADY)), (2, Conclusion(Finding.FOUND, ACCEPTED))))
-    assert judge_inquiry(findings, DOUBTED, RULES, NOW) == Settle(ACCEPTED, 2)
+    assert judge_inquiry(findings, RULES, 0) == Settle(ACCEPTED, 2)
 
 
-def test_an_undecided_finding_is_asked_again_soon():
-    step = judge_inquiry(Findings(((1, Conclusion(Finding.UNDECIDED)), (2, ABSENT))), DOUBTED, RULES, NOW)
+UNDECIDED = [
+    Conclusion(Finding.UNDECIDED),
+    Conclusion(Finding.FOUND),
+    Conclusion(Finding.FOUND, Outcome(Verdict.UNKNOWN)),
+    Conclusion(Finding.FOUND, Outcome(Verdict.RETRY)),
+]
+
+
+@pytest.mark.parametrize("conclusion", UNDECIDED)
+def test_what_neither_settles_nor_denies_is_asked_again_soon_and_never_taken_for_absent(conclusion):
+    step = judge_inquiry(Findings(((1, conclusion), (2, ABSENT))), RULES, 0)
     assert isinstance(step, AskAgain)
     assert 0 < step.wait_s <= 5
 
 
-def test_a_negative_within_the_answer_time_out_proves_nothing():
-    step = judge_inquiry(Findings(((1, ABSENT),)), DOUBTED, RULES, NOW + timedelta(seconds=10))
-    assert step == AskAgain(20)
+def test_a_negative_before_its_time_proves_nothing():
+    assert judge_inquiry(Findings(((1, ABSENT),)), RULES, 20) == AskAgain(20)
 
 
-def test_a_negative_counts_once_the_answer_time_out_has_passed():
-    step = judge_inquiry(Findings(((1, ABSENT),)), DOUBTED, RULES, NOW + timedelta(seconds=30))
-    assert step == CountNegative()
+def test_a_negative_counts_in_its_time():
+    assert judge_inquiry(Findings(((1, ABSENT),)), RULES, 0) == CountNegative()
+
+
+def watch_of(head=DOUBTED, now=1000.0):
+    return Doubts().of(head, now)
+
+
+def test_the_first_negative_counts_when_the_answer_time_out_has_passed_since_the_last_byte():
+    watch = watch_of()
+    assert watch.wait_s(DOUBTED, RULES, 1010.0) == 20
+    assert watch.wait_s(DOUBTED, RULES, 1030.0) == 0
 
 
 def test_a_second_negative_counts_only_after_the_quiet_time():
-    head = replace(DOUBTED, negatives=1, last_negative_at=NOW + timedelta(seconds=30))
-    assert seconds_until_negative_counts(head, RULES, NOW + timedelta(seconds=31)) == 59
-    assert seconds_until_negative_counts(head, RULES, NOW + timedelta(seconds=90)) <= 0
+    watch, head = watch_of(), replace(DOUBTED, negatives=1)
+    watch.negative_at = 1030.0
+    assert watch.wait_s(head, RULES, 1031.0) == 59
+    assert watch.wait_s(head, RULES, 1090.0) == 0
 
 
-def test_a_wall_clock_set_back_by_a_year_lengthens_the_wait_by_one_span_only():
-    assert seconds_until_negative_counts(DOUBTED, RULES, NOW - timedelta(days=365)) == 60
+def test_a_restart_begins_the_present_quiet_time_anew():
+    head = replace(DOUBTED, negatives=1)
+    assert watch_of(head).wait_s(head, RULES, 1000.0) == 60
+
+
+def test_a_new_attempt_begins_quiet_times_anew_and_keeps_the_time_held():
+    doubts = Doubts()
+    first = doubts.of(DOUBTED, 1000.0)
+    first.heard(1000.0)
+    first.heard(1090.0)
+    second = doubts.of(replace(DOUBTED, tries=DOUBTED.tries + 1), 2000.0)
+    assert (second.since, second.heard_s) == (2000.0, 90.0)
+
+
+def test_time_in_which_the_endpoint_was_silent_is_not_time_asked():
+    watch = watch_of()
+    watch.heard(1000.0)
+    watch.heard(1010.0)
+    watch.unheard()
+    watch.heard(9000.0)
+    watch.heard(9005.0)
+    assert watch.heard_s == 15.0
 
 
 def test_one_negative_of_two_is_not_enough():
@@ -126,8 +163,13 @@ def test_enough_negatives_leave_an_unguarded_transaction_to_a_person():
 
 def test_a_lone_already_there_stands_once_all_other_attempts_are_absent():
     findings = Findings(((1, ABSENT), (2, Conclusion(Finding.FOUND, ALREADY))))
-    assert judge_inquiry(findings, DOUBTED, RULES, NOW + timedelta(seconds=30)) == CountNegative()
+    assert judge_inquiry(findings, RULES, 0) == CountNegative()
     assert after_negative(2, findings, RULES, resendable=True) == Settle(ALREADY, 2)
+
+
+def test_already_there_without_a_trace_of_ours_is_left_to_a_person():
+    step = after_negative(2, Findings(((1, ABSENT),)), RULES, resendable=True, already_there=True)
+    assert isinstance(step, GiveUp)
 
 
 def test_three_distrusted_answers_in_a_row_are_too_many():

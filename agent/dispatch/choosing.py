@@ -1,0 +1,86 @@
+"""What a worker does next, chosen and claimed within one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent.clock import Clock
+from agent.dispatch.asking import wire_ids
+from agent.dispatch.filling import fill, refusal
+from agent.dispatch.state import StreamState
+from agent.dispatch.steps import Ask, Probe, Rest, Send, Step
+from agent.errors import AgentError, StoreError
+from agent.hookspecs import ProtocolAdapter
+from agent.lifetimes import Lifetimes
+from agent.logs import get_logger
+from agent.numbers import Numbers
+from agent.outbox.base import Transaction
+from agent.outbox.model import Head, Settled
+
+log = get_logger("agent.dispatch")
+
+IDLE_S = 10.0
+"""How long an idle worker rests when nobody wakes it."""
+
+
+def halt(state: StreamState, error: AgentError) -> None:
+    """Stop a stream, aloud."""
+    log.error("lane stopped", lane=state.key.lane, code=error.code, reason=str(error))
+    state.stop(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Chooser:
+    """Chooses for the workers of one stream."""
+
+    state: StreamState
+    adapter: ProtocolAdapter
+    numbers: Numbers
+    lifetimes: Lifetimes
+    clock: Clock
+
+    def standstill(self) -> Step | None:
+        """A reason not to look at the queue at all."""
+        rest = self.state.rest_s()
+        if rest > 0:
+            return Rest(rest)
+        return Probe(None) if self.state.halt is not None else None
+
+    def choose(self, tx: Transaction, *, mine: int | None, probed: int, news: list[Settled]) -> Step:
+        """The next step, claimed. ``mine`` is the message that the worker had in hand, ``probed`` the
+        one for which the endpoint was just found well; what ended on the way is added to ``news``."""
+        while True:
+            head = tx.head(
+                self.state.key, strict=self.state.settings.strict, skip=self.state.in_hand(but=mine)
+            )
+            if head is None:
+                return Rest(IDLE_S)
+            if head.inquiring:
+                return Ask(head)
+            expired = self.lifetimes.expired(head.submission, head.valid_until)
+            lost = refusal(head.missing)
+            if expired():
+                news.append(tx.expire(head.message, self.clock.now()))
+            elif lost is not None:
+                news.append(tx.settle(head.message, lost, self.clock.now()))
+            elif self._wants_probe(head) and head.message != probed:
+                return Probe(head)
+            else:
+                return self._claim(tx, head, expired)
+
+    def _wants_probe(self, head: Head) -> bool:
+        failures = self.state.unheard(head.message) if head.draft.harmless else 0
+        return max(head.withdrawn, failures) >= self.state.settings.probe_after
+
+    def _claim(self, tx: Transaction, head: Head, expired: Callable[[], bool]) -> Step:
+        """Without a wire id nothing is consumed: numbers are used up, or the calendar is wrong."""
+        draft = fill(head.draft, head.values)
+        try:
+            ids = wire_ids(self.adapter, self.numbers, draft, self.clock.now(), tx)
+        except StoreError:
+            raise
+        except AgentError as error:
+            halt(self.state, error)
+            return Rest(self.state.rest_s())
+        return Send(head, draft, tx.begin(head.message, ids, self.clock.now()), expired)
