@@ -1,7 +1,8 @@
 """One exchange on an open connection: the request's bytes, and the answer within its deadline.
 
 The head is written here, so that it leaves in one piece with the body and header names stay as the
-documents spell them (underscores, letter case). The answer is read by the standard library.
+documents spell them (underscores, letter case). An answer of the ordinary shape is read here too
+(``plain_head``), every other one by the standard library.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from agent.clock import Clock
 from agent.errors import ConfigurationError
 from agent.events import Request, Response
 from agent.transport.failures import AnswerTooLarge
+from agent.transport.plain_head import PlainHead, plain_head
 from agent.transport.target import Origin
 
 if TYPE_CHECKING:
@@ -156,12 +158,26 @@ def receive(connection: socket.socket, method: str, deadline: Deadline, limit: i
     Raises one of EXCHANGE_FAILURES.
     """
     source = _Source(connection, deadline, limit)
+    plain = plain_head(source.reader.peek(1)) if method == "POST" else None
+    if plain is not None:
+        return _receive_plain(source, plain)
     head = _read_head(source, method)
     while 100 <= head.status < 200:
         head = _read_head(source, method)
     body = _read_body(source, head)
     reusable = not head.will_close and not source.incoming.ended and not source.surplus()
     return Response(head.status, _joined(head.headers), body), reusable
+
+
+def _receive_plain(source: _Source, head: PlainHead) -> tuple[Response, bool]:
+    if head.length > source.limit:
+        raise AnswerTooLarge
+    source.reader.read(head.size)
+    body = source.reader.read(head.length)
+    if len(body) < head.length:
+        raise EOFError("the connection ended inside the body of the answer")
+    reusable = not head.closes and not source.incoming.ended and not source.surplus()
+    return Response(head.status, head.headers, body), reusable
 
 
 def converse(connection: socket.socket, message: bytes, deadline: Deadline) -> int:
