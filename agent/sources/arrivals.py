@@ -30,6 +30,7 @@ class Arrival:
     order: int
     seen_at: datetime
     renamed: bool = False
+    inode: int = 0
     looks: tuple[int, int] | None = None
     changed_at: float = 0.0
     looked_at: float = -math.inf
@@ -63,15 +64,18 @@ class Arrivals:
         """Whether files are put aside until :meth:`settle`."""
         return bool(self._unconfirmed)
 
-    def hint(self, hint: Hint, name: str, wall: datetime) -> None:
-        """A file appeared, or another one of the same name."""
-        if not self._unconfirmed:
+    def hint(self, hint: Hint, name: str, inode: int, wall: datetime) -> None:
+        """A file appeared. A late hint of a file that has its place already does not move it."""
+        known = self._arrivals.get(name)
+        if known is not None and known.inode == inode != 0:
+            known.renamed = hint is Hint.RENAMED
+        elif not self._unconfirmed:
             self._append(name, wall, renamed=hint is Hint.RENAMED)
-            return
-        self._pending.pop(name, None)
-        self._pending[name] = hint
-        if self._unconfirmed.keys() <= self._pending.keys():
-            self.settle(wall)
+        else:
+            self._pending.pop(name, None)
+            self._pending[name] = hint
+            if self._unconfirmed.keys() <= self._pending.keys():
+                self.settle(wall)
 
     def found(self, names: Iterable[tuple[str, int]]) -> None:
         """A scan found these (name, mtime) that were not known."""

@@ -63,10 +63,11 @@ def judge(arrival: Arrival, settings: FolderSettings, now: float) -> Judgement:
 
 
 def first_look(arrival: Arrival, settings: FolderSettings, now: float) -> None:
-    """Note a new file's looks, so that it settles while it waits behind others."""
-    if not (arrival.renamed or settings.renames or settings.marker):
-        with contextlib.suppress(OSError):  # judged when its turn comes
-            _settled_at(arrival, os.lstat(f"{settings.inbox}{os.sep}{arrival.name}"), settings, now)
+    """Note which file it is and how it looks, so that it settles while it waits behind others."""
+    with contextlib.suppress(OSError):  # judged when its turn comes
+        info = os.lstat(f"{settings.inbox}{os.sep}{arrival.name}")
+        arrival.inode = info.st_ino
+        _settled_at(arrival, info, settings, now)
 
 
 def patience_s(settings: FolderSettings) -> float:

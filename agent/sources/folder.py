@@ -245,13 +245,11 @@ class FolderSource:
         """Whether the file is in the inbox again. Else it is gone, or, where a new file has its name
         or the move fails, it stays claimed and will be offered again."""
         try:
-            self._inbox.expect(arrival.name, claimed.path.lstat().st_ino)
             self._claims.put_back(claimed)
         except FileNotFoundError:
             del self._held[claimed.event_id]
             return False
         except OSError:
-            self._inbox.expect_no_more(arrival.name)
             self._offer_again(self._claims.looked_at_again(claimed), now + self._settings.rescan_s)
             return False
         del self._held[claimed.event_id]

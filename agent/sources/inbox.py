@@ -36,7 +36,6 @@ class Inbox:
         self._wakeup = wakeup
         self._hints: deque[tuple[Hint, str]] = deque()
         self._probe = 0
-        self._own: dict[str, int] = {}
         self._orphans: dict[str, float] = {}
         self._watch: Watch | None = None
         self._identity: tuple[int, int] | None = None
@@ -98,13 +97,6 @@ class Inbox:
         if self._arrivals.unconfirmed and now >= self._settle_at:
             self._arrivals.settle(wall)
 
-    def expect(self, name: str, inode: int) -> None:
-        """The agent itself is about to put this file here: the hint of it says nothing new."""
-        self._own[name] = inode
-
-    def expect_no_more(self, name: str) -> None:
-        self._own.pop(name, None)
-
     def _reopened(self, now: float) -> bool:
         """Whether the folder is there, after opening it again if it is another one than before."""
         self._scan_at = now + self._settings.rescan_s
@@ -158,17 +150,15 @@ class Inbox:
             if name.startswith(_PROBE):
                 if name == f"{_PROBE}{self._probe}":
                     self._arrivals.settle(wall)
-            elif not self._is_own(name):
-                self._arrivals.hint(hint, name, wall)
+            else:
+                self._arrivals.hint(hint, name, self._inode(name), wall)
 
-    def _is_own(self, name: str) -> bool:
-        expected = self._own.pop(name, None)
-        if expected is None:
-            return False
+    def _inode(self, name: str) -> int:
+        """0 for a file that is gone."""
         try:
-            return (self._settings.inbox / name).lstat().st_ino == expected
+            return (self._settings.inbox / name).lstat().st_ino
         except OSError:
-            return False
+            return 0
 
     def _scan(self, now: float, wall: datetime) -> None:
         marker = self._settings.marker

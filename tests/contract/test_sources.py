@@ -38,7 +38,7 @@ class Way:
     def taken(self, count: int, limit: int = 100) -> list[Claimed]:
         """``count`` files, winding the clock as far as the source itself says is needed."""
         got: list[Claimed] = []
-        for _ in range(200):
+        for _ in range(60):
             got += self.source.take(min(limit, count - len(got)))
             if len(got) >= count:
                 break

@@ -48,6 +48,13 @@ class Bench:
         aside = self.write(f"{name}.tmp", content)
         return aside.replace(self.inbox / name)
 
+    def write_unseen(self, *names: str) -> None:
+        """Files that were there before the watch began: no hint of them will ever come."""
+        self.source.stop()
+        for name in names:
+            self.write(name)
+        self.source.start()
+
     # -- what the agent does -----------------------------------------------------------------------
     def wind(self, seconds: float) -> None:
         assert isinstance(self.clock, ManualClock)

@@ -11,9 +11,9 @@ def order(arrivals: Arrivals) -> list[str]:
     return [arrival.name for arrival in arrivals]
 
 
-def hinted(arrivals: Arrivals, *names: str, hint: Hint = Hint.RENAMED) -> None:
+def hinted(arrivals: Arrivals, *names: str, hint: Hint = Hint.RENAMED, inode: int = 7) -> None:
     for name in names:
-        arrivals.hint(hint, name, WALL)
+        arrivals.hint(hint, name, inode, WALL)
 
 
 def test_hints_set_the_order() -> None:
@@ -65,6 +65,27 @@ def test_new_file_of_a_known_name_goes_to_the_end_and_is_judged_anew() -> None:
     hinted(arrivals, "a", hint=Hint.CREATED)
     assert order(arrivals) == ["b", "a"]
     assert [arrival.renamed for arrival in arrivals] == [True, False]
+
+
+def test_late_hint_of_a_known_file_does_not_move_it() -> None:
+    arrivals = Arrivals()
+    arrivals.found([("a", 1), ("b", 2)])
+    arrivals.settle(WALL)
+    for arrival in arrivals.newcomers():
+        arrival.inode = 7
+    hinted(arrivals, "a")
+    assert [(one.name, one.renamed) for one in arrivals] == [("a", True), ("b", False)]
+    hinted(arrivals, "a", hint=Hint.CREATED)
+    assert [(one.name, one.renamed) for one in arrivals] == [("a", False), ("b", False)]
+    hinted(arrivals, "a", inode=8)
+    assert [(one.name, one.renamed) for one in arrivals] == [("b", False), ("a", True)]
+
+
+def test_newcomers_are_told_once() -> None:
+    arrivals = Arrivals()
+    hinted(arrivals, "a", "b")
+    assert [one.name for one in arrivals.newcomers()] == ["a", "b"]
+    assert arrivals.newcomers() == []
 
 
 def test_last_hint_counts_while_finds_are_put_aside() -> None:

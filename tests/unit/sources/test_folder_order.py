@@ -87,8 +87,7 @@ def test_limit_leaves_the_rest_in_the_inbox(tmp_path: Path) -> None:
 
 def test_backlog_beyond_the_limit_is_due_at_once(tmp_path: Path) -> None:
     with running(tmp_path, renames=True) as bench:
-        for number in range(3):
-            bench.write(f"{number}.json")
+        bench.write_unseen("0.json", "1.json", "2.json")
         assert bench.rescan(limit=0) == []
         assert len(bench.look(limit=2)) == 2
         assert bench.source.due_in() == 0

@@ -114,7 +114,7 @@ class TestReading:
 
     def test_file_that_vanished_before_its_claim_is_forgotten(self, tmp_path: Path) -> None:
         with running(tmp_path) as bench:
-            bench.write("a.json")
+            bench.write_unseen("a.json")
             bench.rescan()
             (bench.inbox / "a.json").unlink()
             assert bench.look(0.5) == []
@@ -220,7 +220,7 @@ class TestFiling:
     def test_file_that_cannot_be_filed_is_kept_and_filed_later(self, tmp_path: Path) -> None:
         with running(tmp_path, renames=True) as bench:
             (bench.root / "archive").write_text("in the way")
-            bench.write("a.json")
+            bench.write_unseen("a.json")
             bench.acknowledge(*bench.rescan())
             assert condition(bench) is Condition.WAITING
             assert 0 < bench.source.due_in() <= 2

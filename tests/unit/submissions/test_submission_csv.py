@@ -206,6 +206,11 @@ class TestLists:
         text = HEAD + "[rows]\naaz213_s,aae074\nF1,N1\n[datalist]\naaz213_s\nF1\n"
         assert read_one(text, "a.csv").data == {"datalist": [{"aaz213_s": "F1", "rows": [{"aae074": "N1"}]}]}
 
+    def test_lists_within_lists_are_read_in_any_order_of_the_file(self) -> None:
+        text = HEAD + "aaz213_s\nF1\n[parts]\naae074,part\nN1,P1\n[rows]\naaz213_s,aae074\nF1,N1\n"
+        (row,) = read_one(text, "a.csv").data["datalist"]
+        assert row["rows"] == [{"aae074": "N1", "parts": [{"part": "P1"}]}]
+
     @pytest.mark.parametrize(
         ("section", "rule"),
         [
@@ -263,6 +268,11 @@ def test_damaged_cell_is_named_by_its_place() -> None:
     text = "#transaction=STAYS\n#id=1\nakc190,aac002\nZY1,x\nZY2,5.1E+17\n"
     (fault,) = failure(text, "a.csv").faults
     assert (fault.pointer, fault.field) == ("/datalist/1/aac002", "aac002")
+
+
+def test_short_rows_and_damaged_cells_are_found_together() -> None:
+    text = "#transaction=STAYS\n#id=1\nakc190,aac003\nZY1\nZY2,张?\n"
+    assert rules_broken(text, "a.csv") == ["csv_columns_mismatch", "question_mark_in_name"]
 
 
 def test_failure_tells_whose_file_it_is() -> None:

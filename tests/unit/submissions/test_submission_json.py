@@ -208,8 +208,10 @@ def test_cut_json_is_refused_and_tells_whose_it_was() -> None:
 
 
 def test_keys_after_the_break_are_not_believed() -> None:
-    failed = failure('{"data": {"id": "not this"')
+    failed = failure('{"data": {"id": "NOT-THIS"')
     assert (failed.transaction, failed.id) == ("", "")
+    failed = failure('{"transaction": "VISIT"}"id": "NOT-THIS"}')
+    assert (failed.transaction, failed.id) == ("VISIT", "")
 
 
 @pytest.mark.parametrize("text", ["[]", '"x"', "17", "null"])

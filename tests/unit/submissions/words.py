@@ -45,7 +45,7 @@ FEES = (
         Word("ala020", "项目名称"),
         Word("aae058", "总金额", "number"),
         REMARK,
-        listed("rows", "辅助器具", Word("aae074", "单号"), REMARK),
+        listed("rows", "辅助器具", Word("aae074", "单号"), REMARK, listed("parts", "部件", Word("part"))),
     ),
     listed("filedata", "附件", Word("filetype", "附件类型"), Word("file", "文件")),
 )
