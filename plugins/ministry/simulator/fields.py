@@ -72,6 +72,8 @@ class FieldReader:
         self, spec: FieldSpec, given: Mapping[str, Any], around: Sequence[Mapping[str, Any]]
     ) -> Any:
         raw = _raw(spec, given)
+        if raw is None and spec.absent_when and all(_holds(test, around) for test in spec.absent_when):
+            raw = spec.absent_as
         if raw is None:
             needed = spec.required is True or (spec.when and all(_holds(test, around) for test in spec.when))
             return _fault(spec, "missing") if needed else _absent(spec)

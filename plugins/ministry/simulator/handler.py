@@ -23,8 +23,9 @@ from agent.rehearsal.messages import Answer, Call
 from agent.rehearsal.parking import Parking
 from plugins.ministry.simulator.fields import lower_case_only
 from plugins.ministry.simulator.refusals import BAD_PARAMETER, Refusal, message
+from plugins.ministry.simulator.registry import Access
 from plugins.ministry.simulator.sealing import Sealing, Unopened
-from plugins.ministry.simulator.seed import Access, Seed
+from plugins.ministry.simulator.seed import Seed
 from plugins.ministry.simulator.state import World
 from plugins.ministry.simulator.throttle import Throttle
 from plugins.ministry.simulator.transactions import TRANSACTIONS
@@ -32,6 +33,8 @@ from plugins.ministry.simulator.transactions.base import Context, Manners, Reply
 from plugins.ministry.simulator.wire import Envelope, first_missing, misshapen, read_envelope
 
 TOO_FREQUENT: Final = "RE1173"
+FILTERED_BY_REGION: Final = "GYD006"
+"""Its aab301 may be any region of the caller's province: there is no other filter (M13)."""
 UNIMPLEMENTED: Final = "RE9999"
 
 FAULTS: Final = (
@@ -155,6 +158,7 @@ class MinistryPlatform:
             "access_key": opened.access.key,
             "busitype": body["busitype"],
             "refid": body["refid"],
+            "region": body["aab301"],
             "data": data,
         }
         with self._lock:
@@ -167,9 +171,9 @@ class MinistryPlatform:
 
     def _read_data(self, opened: _Opened) -> JsonObject | Refusal:
         envelope = opened.envelope
-        if envelope.body["aab301"] != opened.access.province:
+        if not _may_name(opened.access, envelope):
             return Refusal("RE1070")
-        wrong = misshapen(envelope)
+        wrong = misshapen(envelope, opened.access.province)
         if wrong:
             return Refusal(BAD_PARAMETER, detail=wrong)
         if envelope.body["busitype"] not in self._catalog:
@@ -188,6 +192,8 @@ class MinistryPlatform:
         context = Context(
             access=self.world.accesses[command["access_key"]],
             spec=self._catalog.transaction(busitype),
+            refid=refid,
+            region=command.get("region", ""),
             texts=self._texts,
             now=now,
             world=self.world,
@@ -226,3 +232,11 @@ class MinistryPlatform:
             ("timestamp", stamp),
         )
         return Answer(body=body, headers=headers, label=label)
+
+
+def _may_name(access: Access, envelope: Envelope) -> bool:
+    """Whether the caller may send this aab301: its province's."""
+    named = envelope.body["aab301"]
+    if envelope.body["busitype"] == FILTERED_BY_REGION:
+        return named[:2] == access.province[:2]
+    return named == access.province

@@ -11,6 +11,7 @@
 ``absent``              GYD053 about an unknown call: ``RE1106`` (default) or ``empty``
 ``hisdata``             ``object`` (default) or ``text`` (M11)
 ``guards``              ``on`` (default) or ``off``: leave out the rules against doing things twice
+``papers``              ``on`` (default) or ``off``: GYU006 needs no 工伤认定书 and 核付通知单 (M49)
 ======================= =========================================================================
 
 Beside the options common to all rehearsal servers (``agent.rehearsal.serving``).
@@ -58,6 +59,7 @@ OPTIONS: Final = (
     "absent",
     "hisdata",
     "guards",
+    "papers",
 )
 
 
@@ -86,7 +88,9 @@ def build(options: Mapping[str, Any], clock: Clock) -> Built:
     )
     seed = read_seed(path_option(options, "data"), whole_option(options, "crowd", 0))
     manners = _manners(options)
-    ledger = Ledger(clock, common.ledger, identity=f"ministry/{seed.digest}/{manners.guarded}")
+    ledger = Ledger(
+        clock, common.ledger, identity=f"ministry/{seed.digest}/{manners.guarded}/{manners.papers}"
+    )
     platform = MinistryPlatform(
         load_catalog(CATALOG),
         seed,
@@ -104,6 +108,7 @@ def _manners(options: Mapping[str, Any]) -> Manners:
     return Manners(
         guarded=_choice(options, "guards", ("on", "off")) == "on",
         absent=_choice(options, "absent", ("RE1106", "empty")),
+        papers=_choice(options, "papers", ("on", "off")) == "on",
         hisdata_as_text=_choice(options, "hisdata", ("object", "text")) == "text",
     )
 

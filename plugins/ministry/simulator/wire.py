@@ -59,7 +59,7 @@ def first_missing(envelope: Envelope) -> str:
     return next((name for name in NODES if not envelope.body.get(name)), "")
 
 
-def misshapen(envelope: Envelope) -> str:
+def misshapen(envelope: Envelope, province: str) -> str:
     """What is wrong with the shape of headers or refid, in Chinese; "" when nothing is."""
     values = {**envelope.headers, "refid": envelope.body["refid"]}
     for name, shape in _SHAPES.items():
@@ -67,6 +67,6 @@ def misshapen(envelope: Envelope) -> str:
             return f"{name} 格式错误"
     if not values["request_id"].startswith(values["access_key"]):
         return "request_id 应以 access_key 开头"
-    if not values["refid"].startswith(envelope.body["aab301"]):
-        return "refid 应以 aab301 开头"
+    if not values["refid"].startswith(province):
+        return "refid 应以省级行政区划代码开头"
     return ""

@@ -7,8 +7,8 @@ from datetime import date
 from typing import Final
 
 from plugins.ministry.simulator.refusals import Guard, Refusal
-from plugins.ministry.simulator.rules.filings import is_province, same_city, same_province
-from plugins.ministry.simulator.seed import Filing, Institution, Person
+from plugins.ministry.simulator.registry import Filing, Institution, Person
+from plugins.ministry.simulator.rules.filings import in_filed_place, same_province
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +74,8 @@ def filing_stands(case: AdmissionCase) -> Refusal | None:
     return None if case.filing else Refusal("RE1066")
 
 
-def treated_in_filed_province(case: AdmissionCase) -> Refusal | None:
-    away = case.filing and not same_province(case.filing.place, case.aab360)
-    if not (away and case.filing):
-        return None
-    return Refusal("RE1119") if is_province(case.filing.place) else Refusal("RE1139")
-
-
-def treated_in_filed_city(case: AdmissionCase) -> Refusal | None:
-    if case.filing is None or is_province(case.filing.place):
-        return None
-    return None if same_city(case.filing.place, case.aab360) else Refusal("RE1120")
+def treated_in_filed_place(case: AdmissionCase) -> Refusal | None:
+    return in_filed_place(case.filing, case.aab360) if case.filing else None
 
 
 def number_unique(case: AdmissionCase) -> Refusal | None:
@@ -107,8 +98,7 @@ RULES: Final = (
     not_in_future,
     person_known,
     filing_stands,
-    treated_in_filed_province,
-    treated_in_filed_city,
+    treated_in_filed_place,
     Guard(number_unique),
     Guard(no_open_stay),
 )

@@ -7,10 +7,10 @@ from datetime import date
 from decimal import Decimal, localcontext
 from typing import Final
 
+from plugins.ministry.simulator.entities import Amounts, Stay
 from plugins.ministry.simulator.refusals import Guard, Refusal
+from plugins.ministry.simulator.registry import Institution
 from plugins.ministry.simulator.rules.filings import same_province
-from plugins.ministry.simulator.seed import Institution
-from plugins.ministry.simulator.state import Amounts, Stay
 
 _TOLERANCE: Final = Decimal("0.01")
 _COVERED: Final = frozenset({"01", "02", "03", "04"})

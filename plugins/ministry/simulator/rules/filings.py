@@ -6,10 +6,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Final
 
-from plugins.ministry.simulator.seed import Filing
-
-EXPIRED: Final = "9101"
-"""备案过期: the one reason of invalidity that does not end treatment already begun."""
+from plugins.ministry.simulator.refusals import Refusal
+from plugins.ministry.simulator.registry import EXPIRED, Filing
 
 _FITTING: Final[Mapping[str, frozenset[str]]] = {
     "1": frozenset({"01", "03", "05"}),
@@ -42,6 +40,41 @@ def holds_at_discharge(filing: Filing, day: date) -> bool:
     return not _revoked_on(filing, day)
 
 
+def of_kind(filings: Iterable[Filing], alc002: str) -> list[Filing]:
+    """The filings for this kind of institution."""
+    return [filing for filing in filings if filing.ala491 in _FITTING.get(alc002, frozenset())]
+
+
+def kind_of(ala491: str) -> str:
+    """The 协议机构类型 that a 备案申请类型 is for."""
+    return next(alc002 for alc002, fitting in _FITTING.items() if ala491 in fitting)
+
+
+def passes(filing: Filing, calltype: str, day: date) -> bool:
+    """核验规则 of GYD051 for 入院登记 (1), 出院结算 (2) and 辅助器具配置/更换 (3)."""
+    if calltype == "2":
+        return holds_at_discharge(filing, day)
+    within = filing.starts <= day <= filing.ends
+    invalid = filing.invalid_since is not None and filing.invalid_since <= day
+    return within and not (invalid if calltype == "3" else _revoked_on(filing, day))
+
+
+def in_filed_place(filing: Filing, region: str) -> Refusal | None:
+    """就医地行政区划代码与备案申请的就医地一致: anywhere in a filed province, else in the filed city."""
+    if not same_province(filing.place, region):
+        return Refusal("RE1119") if is_province(filing.place) else Refusal("RE1139")
+    if is_province(filing.place) or same_city(filing.place, region):
+        return None
+    return Refusal("RE1120")
+
+
+def in_region(region: str, asked: str) -> bool:
+    """Whether a region lies in the one that was asked for: a province, a city, or exactly that district."""
+    if is_province(asked):
+        return same_province(region, asked)
+    return same_city(region, asked) if asked[4:] in ("00", "99") else region == asked
+
+
 def is_province(region: str) -> bool:
     """A province, or its own level (省本级, nnnn99)."""
     return region[2:] in ("0000", "9900")
@@ -57,3 +90,7 @@ def same_province(one: str, other: str) -> bool:
 
 def _revoked_on(filing: Filing, day: date) -> bool:
     return filing.invalid_since is not None and filing.invalid_since <= day and filing.reason != EXPIRED
+
+
+def province_of(region: str) -> str:
+    return f"{region[:2]}0000"

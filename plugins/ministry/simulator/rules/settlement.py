@@ -7,10 +7,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from plugins.ministry.simulator.entities import Amounts, Stay
 from plugins.ministry.simulator.refusals import Guard, Refusal
+from plugins.ministry.simulator.registry import Filing, Institution
 from plugins.ministry.simulator.rules.filings import holds_at_discharge, same_province
-from plugins.ministry.simulator.seed import Filing, Institution
-from plugins.ministry.simulator.state import Amounts, Stay
 
 
 @dataclass(frozen=True, slots=True)

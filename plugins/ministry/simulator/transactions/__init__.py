@@ -9,13 +9,29 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from plugins.ministry.simulator.transactions import admission, connectivity, fees, history, settlement
+from plugins.ministry.simulator.transactions import (
+    admission,
+    connectivity,
+    downloads,
+    feedback,
+    fees,
+    history,
+    institutions,
+    settlement,
+)
 from plugins.ministry.simulator.transactions.base import Transaction
+from plugins.ministry.simulator.transactions.feeds import FEEDS
 
 TRANSACTIONS: Final[Mapping[str, Transaction]] = {
     "GYU000": connectivity.answer,
+    "GYU009": institutions.answer,
     "GYU101": admission.answer,
     "GYU102": fees.answer,
     "GYU103": settlement.answer,
+    "GYU008": feedback.confirm,
+    "GYD008": feedback.unconfirmed,
+    "GYR005": feedback.offer_again,
     "GYD053": history.answer,
+    "GYD104": downloads.by_person,
+    **{busitype: downloads.download(busitype) for busitype in FEEDS},
 }

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
+from plugins.ministry.simulator.entities import Stay
 from plugins.ministry.simulator.refusals import Refusal, first_refusal
 from plugins.ministry.simulator.rules.admission import RULES, AdmissionCase
 from plugins.ministry.simulator.rules.filings import standing_filing
-from plugins.ministry.simulator.state import Stay
 from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
     as_sent,
     day,
+    number,
     read_list,
     read_rows,
     refused,
@@ -32,10 +33,10 @@ def answer(context: Context, data: JsonObject) -> Reply:
         if stay:
             effects.append(Effect(f"stay:{stay.visit}", stay.visit))
         keys = as_sent(sent, "akb020", "akc190")
-        number = stay.aaz515 if stay else ""
+        aaz515 = stay.aaz515 if stay else ""
         results.append(
             row_result(
-                context, {"akb020": keys["akb020"], "aaz515": number, "akc190": keys["akc190"]}, refusal
+                context, {"akb020": keys["akb020"], "aaz515": aaz515, "akc190": keys["akc190"]}, refusal
             )
         )
     return Reply(success(datalist=results), tuple(effects))
@@ -48,7 +49,7 @@ def _admit(context: Context, row: JsonObject) -> Stay | Refusal:
         return refusal
     world = context.world
     stay = Stay(
-        aaz515=f"{context.now:%Y%m%d}{world.next_number('aaz515'):010d}",
+        aaz515=number(context, "aaz515", 10),
         akb020=row["akb020"],
         akc190=row["akc190"],
         aac002=row["aac002"],
@@ -56,6 +57,10 @@ def _admit(context: Context, row: JsonObject) -> Stay | Refusal:
         aka130=row["aka130"],
         admitted=case.admitted,
         aaz341=case.filing.aaz341 if case.filing else "",
+        alc002=row["alc002"],
+        home=case.filing.home if case.filing else "",
+        place=row["aab360"],
+        details=row,
     )
     world.admit(stay)
     return stay
@@ -74,7 +79,7 @@ def _case(context: Context, row: JsonObject) -> AdmissionCase:
         admitted=admitted,
         institution=world.institution(row["akb020"]),
         person=person,
-        filing=standing_filing(person.filings, row["alc002"], admitted) if person else None,
+        filing=standing_filing(world.filings_of(row["aac002"]), row["alc002"], admitted) if person else None,
         number_taken=world.stay(row["akb020"], row["akc190"]) is not None,
         has_open_stay=any(stay.settlement is None for stay in world.stays_of(row["aac002"])),
     )

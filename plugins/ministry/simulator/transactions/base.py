@@ -12,7 +12,7 @@ from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
 from plugins.ministry.simulator.fields import FieldReader
 from plugins.ministry.simulator.refusals import SUCCESS, Refusal, message
-from plugins.ministry.simulator.seed import Access
+from plugins.ministry.simulator.registry import Access
 from plugins.ministry.simulator.state import World
 
 
@@ -21,20 +21,25 @@ class Manners:
     """How the platform behaves where the document leaves a choice.
 
     ``guarded``: the rules that keep things from taking effect twice are applied. ``absent``: what an
-    inquiry about an unknown call gets, ``RE1106`` or ``empty``. ``hisdata_as_text``: M11.
+    inquiry about an unknown call gets, ``RE1106`` or ``empty``. ``hisdata_as_text``: M11. ``papers``:
+    GYU006 demands 工伤认定书 and 核付通知单 (M49).
     """
 
     guarded: bool = True
     absent: str = "RE1106"
     hisdata_as_text: bool = False
+    papers: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """One call: whose, which, when, and the state it works on. ``texts`` are the codes' own."""
+    """One call: whose, which, when, and the state it works on. ``texts`` are the codes' own, ``region``
+    is the aab301 of the envelope (M13)."""
 
     access: Access
     spec: TransactionSpec
+    refid: str
+    region: str
     texts: Mapping[str, str] = field(repr=False)
     now: datetime
     world: World
@@ -108,6 +113,11 @@ def read_rows(
         yield row, reader.read(children, row, (head,))
 
 
+def read_all(context: Context, data: JsonObject) -> JsonObject | Refusal:
+    """Every field of a call whose rows, if any, are judged together with the rest."""
+    return context.reader.read(context.spec.request, data)
+
+
 def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
     """The fields beside the row list."""
     fields = tuple(each for each in context.spec.request if each.code != context.spec.list)
@@ -117,6 +127,11 @@ def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
 def day(text: str) -> date:
     """A date that the field check has passed: YYYYMMDD."""
     return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def number(context: Context, series: str, digits: int) -> str:
+    """A new number of the platform's own: the day and a serial number."""
+    return f"{context.now:%Y%m%d}{context.world.next_number(series):0{digits}d}"
 
 
 def as_sent(row: Mapping[str, Any], *codes: str) -> JsonObject:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
+from plugins.ministry.simulator.entities import Amounts, Fee, Stay
 from plugins.ministry.simulator.refusals import Refusal, first_refusal
 from plugins.ministry.simulator.rules.fees import HEAD_RULES, ROW_RULES, FeeHeadCase, FeeRowCase
-from plugins.ministry.simulator.state import Amounts, Fee, Stay
 from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
     as_sent,
     day,
+    number,
     read_head,
     read_list,
     read_rows,
@@ -63,8 +64,7 @@ def _charge(context: Context, row: JsonObject, stay: Stay) -> Fee | Refusal:
     refusal = first_refusal(ROW_RULES, case, context.manners.guarded)
     if refusal:
         return refusal
-    number = f"{context.now:%Y%m%d}{context.world.next_number('aaz213'):012d}"
-    fee = Fee(aaz213_s=row["aaz213_s"], aaz213=number, amounts=case.amounts)
+    fee = Fee(row["aaz213_s"], number(context, "aaz213", 12), case.amounts, row)
     context.world.charge(stay, context.access.province, fee)
     return fee
 

@@ -6,9 +6,10 @@ from typing import Any
 
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
+from plugins.ministry.simulator.entities import Amounts, Claim, Settlement, Stay
 from plugins.ministry.simulator.refusals import Refusal, first_refusal
 from plugins.ministry.simulator.rules.settlement import RULES, SettlementCase
-from plugins.ministry.simulator.state import Amounts, Settlement, Stay, World
+from plugins.ministry.simulator.state import World
 from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
@@ -43,7 +44,7 @@ def _settle(context: Context, number: int, sent: JsonObject, row: JsonObject) ->
     if refusal:
         return refusal
     assert case.stay is not None  # or admitted would have refused
-    case.stay.settlement = Settlement(case.amounts, case.discharged)
+    case.stay.settlement = Settlement(case.amounts, case.discharged, Claim(case.amounts.fund), row)
     return case.stay
 
 
@@ -74,5 +75,5 @@ def _stay(world: World, row: JsonObject) -> Stay | None:
 
 def _unknown_files(world: World, files: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(
-        file["aaa726"] for file in files if file["aaa726"] and file["aaa726"] not in world.attachments
+        file["aaa726"] for file in files if file["aaa726"] and world.attachment(file["aaa726"]) is None
     )
