@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 from agent.control.lines import Lines
-from agent.errors import ControlError
 
 
 class Endpoint(Protocol):
@@ -45,19 +44,3 @@ def endpoint_at(path: Path) -> Endpoint:
         from agent.control.unix import UnixEndpoint
 
         return UnixEndpoint(path)
-
-
-def not_running() -> ControlError:
-    return ControlError(
-        "代理程序没有运行",
-        hint="请先启动：his-agent run，或启动系统服务 his-agent",
-        details={"code": "not_running"},
-    )
-
-
-def already_running(path: Path) -> ControlError:
-    return ControlError(
-        f"已有代理程序在使用 {path}",
-        hint="同一份配置只能运行一个代理程序；请先停止另一个",
-        details={"code": "already_running"},
-    )

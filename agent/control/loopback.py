@@ -17,9 +17,9 @@ from typing import Final
 
 from agent import jsontext
 from agent.clock import SystemClock
-from agent.control.endpoint import already_running, not_running
 from agent.control.handshake import greet_as_client, greet_as_server
 from agent.control.lines import Lines
+from agent.control.refusals import already_running, not_running
 from agent.errors import ConfigurationError, ControlError
 
 _HOST: Final = "127.0.0.1"

@@ -14,8 +14,8 @@ if sys.platform != "win32":
     from pathlib import Path
     from typing import Final
 
-    from agent.control.endpoint import already_running, not_running
     from agent.control.lines import Lines
+    from agent.control.refusals import already_running, not_running
     from agent.errors import ConfigurationError, ControlError
 
     _LONGEST_ADDRESS: Final = 107
