@@ -1,86 +1,21 @@
-"""Opening the database: one owner, durable settings, and its errors in our words."""
+"""Opening the database with durable settings, and its errors in our words."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from agent.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
-
-if sys.platform == "win32":
-    import msvcrt
-else:
-    import fcntl
 
 BUSY_MS = 5000
 """How long a statement waits for somebody who looks into the file with another program."""
 
 _WRITER_CACHE_KIB = 8192
 _READER_CACHE_KIB = 2048
-_LOCK_AT = 4096
-"""The byte that is locked: behind the content, so that anybody may read that on Windows too."""
-
-
-# -- ownership -------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Ownership:
-    """The right to write, held by a lock of the operating system on a file beside the database: it
-    ends with the process, however that ends. The file tells whether the last owner closed well."""
-
-    descriptor: int
-    closed_well: bool
-
-    def release(self, *, well: bool) -> None:
-        if well:
-            _write_mark(self.descriptor, b"closed")
-        os.close(self.descriptor)
-
-
-def take_ownership(path: Path) -> Ownership:
-    """Become the only writer. Raises StoreLocked at once when somebody else is."""
-    lock = path.with_name(path.name + ".lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        _lock(descriptor)
-        mark = _read_mark(descriptor)
-        _write_mark(descriptor, b"opened")
-    except OSError as error:
-        os.close(descriptor)
-        raise StoreLocked(
-            "出站队列正由另一个进程使用",
-            hint="一个数据目录只能由一个 his-agent 使用，请先停止另一个",
-            details={"errno": error.errno},
-        ) from error
-    return Ownership(descriptor, closed_well=mark == b"closed")
-
-
-def _read_mark(descriptor: int) -> bytes:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return os.read(descriptor, 16)
-
-
-def _write_mark(descriptor: int, mark: bytes) -> None:
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    os.write(descriptor, mark)
-    os.fsync(descriptor)
-
-
-if sys.platform == "win32":
-
-    def _lock(descriptor: int) -> None:
-        os.lseek(descriptor, _LOCK_AT, os.SEEK_SET)
-        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
-
-else:
-
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 # -- connections --------------------------------------------------------------------------------------

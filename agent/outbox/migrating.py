@@ -65,10 +65,10 @@ def demand_key(connection: sqlite3.Connection, border: Border) -> None:
 
     Raises KeyMissing for another key: that is no damage, and nothing is changed.
     """
-    row = connection.execute(STATEMENTS["meta"], {"name": "key_check"}).fetchone()
+    row = connection.execute(STATEMENTS["meta"], ("key_check",)).fetchone()
     if row is None:
         sealed = border.seal("meta|value", "key_check", _KEY_CHECK)
-        connection.execute(STATEMENTS["set_meta"], {"name": "key_check", "value": sealed})
+        connection.execute(STATEMENTS["set_meta"], ("key_check", sealed))
         return
     try:
         border.open("meta|value", "key_check", row["value"])

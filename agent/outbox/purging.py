@@ -17,7 +17,7 @@ def purge(work: Work, before: datetime, limit: int) -> int:
     """Purge submissions that ended before a time and were told; returns how many."""
     found = work.all("purgeable", to_micros(before), limit)
     if found:
-        work.named("set_meta", name="message", value=work.numbers["message"])
+        work.run("set_meta", "message", work.numbers["message"])
     for number, messages in found:
         if messages:
             _keep_result(work, number)

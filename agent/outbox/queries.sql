@@ -4,10 +4,10 @@
 
 -- name: meta
 -- A fact about the database.
-SELECT value FROM meta WHERE name = :name;
+SELECT value FROM meta WHERE name = ?;
 
 -- name: set_meta
-INSERT INTO meta (name, value) VALUES (:name, :value)
+INSERT INTO meta (name, value) VALUES (?, ?)
 ON CONFLICT (name) DO UPDATE SET value = excluded.value;
 
 -- name: highest_numbers
@@ -27,7 +27,7 @@ SELECT number, system, name, parallel FROM lane;
 INSERT INTO lane (number, system, name, parallel) VALUES (?, ?, ?, ?);
 
 -- name: tally
--- Messages by lane and state; read once, when the outbox opens.
+-- Messages by lane and state; counted when the outbox opens after an end that was no close.
 SELECT lane, state, count(*) AS count FROM message GROUP BY lane, state;
 
 -- ============ submissions

@@ -11,14 +11,15 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.clock import Clock, SystemClock
-from agent.errors import AgentError, StoreDamaged
+from agent.errors import AgentError, StoreDamaged, StoreError
 from agent.events import JsonObject
 from agent.outbox import connection as opening
 from agent.outbox import migrating
 from agent.outbox.model import IN_CHAIN, DueReply, LaneKey, MessageView
+from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
-from agent.outbox.sealed import Border, Sealer
+from agent.outbox.sealed import Border, Sealer, pack, unpack
 from agent.outbox.submissions import mark_replied
 from agent.outbox.transaction import SqliteTransaction
 from agent.outbox.work import Work, seconds
@@ -47,9 +48,9 @@ class SqliteOutbox:
         border = Border(sealer)
         self._noted: dict[int, int] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._ownership = opening.take_ownership(path)
+        self._ownership = take_ownership(path, clock)
         try:
-            connection = _open(path, border, clock, check=not self._ownership.closed_well)
+            connection = _open(path, border, clock, check=not self._ownership.machine_ran_on)
             self._open_sides(path, connection, border, clock, answer_within_s)
         except BaseException:
             self._ownership.release(well=False)
@@ -62,9 +63,7 @@ class SqliteOutbox:
             with opening.translated():
                 self._work = Work(connection, border, clock, seconds(within_s))
                 self._writer = Writer(connection)
-                self._tally = Counter(
-                    {(row["lane"], row["state"]): row["count"] for row in self._work.all("tally")}
-                )
+                self._tally = _kept_tally(self._work, trusted=self._ownership.closed_well)
                 self._lanes = {number: key for key, number in self._work.lanes.items()}
                 self._tally_lock = threading.Lock()
                 with self._commit(urgent=True):
@@ -162,10 +161,30 @@ class SqliteOutbox:
         return self._reader.lapsed(now, limit)
 
     def close(self) -> None:
-        """Closing writes the log back into the database and gives up ownership."""
+        """Closing writes the log back into the database and gives up ownership. A store that cannot be
+        written any more is closed all the same; the next opening then counts anew."""
+        try:
+            with self._commit(urgent=True):
+                _keep_tally(self._work, self._tally)
+            well = True
+        except StoreError:
+            well = False
         self._reader.close()
         self._writer.close()
-        self._ownership.release(well=True)
+        self._ownership.release(well=well)
+
+
+def _kept_tally(work: Work, *, trusted: bool) -> Counter[tuple[int, str]]:
+    """How many messages each lane has in each state: as the last close kept it, else counted."""
+    row = work.one("meta", "tally") if trusted else None
+    if row is not None:
+        return Counter({(lane, state): count for lane, state, count in unpack(row["value"])})
+    return Counter({(row["lane"], row["state"]): row["count"] for row in work.all("tally")})
+
+
+def _keep_tally(work: Work, tally: Counter[tuple[int, str]]) -> None:
+    kept = [[lane, state, count] for (lane, state), count in tally.items() if count]
+    work.run("set_meta", "tally", pack(kept))
 
 
 def _open(path: Path, border: Border, clock: Clock, *, check: bool) -> sqlite3.Connection:

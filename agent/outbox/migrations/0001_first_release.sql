@@ -9,6 +9,7 @@
 -- Facts about the database itself.
 --   key_check   a sealed constant: opening with another data key is told from damage
 --   message     the highest message number ever given, kept when old messages are purged
+--   tally       messages by lane and state at the last close
 CREATE TABLE meta (
     name  TEXT PRIMARY KEY,
     value ANY NOT NULL

@@ -110,8 +110,8 @@ def test_removing_a_message_does_not_look_through_whole_tables_for_what_refers_t
 ) -> None:
     backlog.execute("PRAGMA foreign_keys = ON")
     backlog.execute(
-        "INSERT INTO message (number, submission, position, lane, transaction_code, state, interactive, serial, "
-        "harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
+        "INSERT INTO message (number, submission, position, lane, transaction_code, state, interactive, "
+        "serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
         "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 1, 1, 0, 0)"
     )
     backlog.executemany(

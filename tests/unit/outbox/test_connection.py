@@ -130,13 +130,46 @@ def test_a_second_damage_in_the_same_second_does_not_overwrite_the_first(path: P
     assert len(names) == 2
 
 
-def test_every_page_is_looked_at_only_after_an_end_that_was_no_close(path: Path) -> None:
+@pytest.mark.parametrize(
+    ("left", "looked"),
+    [
+        (b"closed", False),
+        (b"opened %d", False),
+        (b"opened 1", True),
+        (b"opened", True),
+        (b"", True),
+        (b"opened x", True),
+    ],
+    ids=["closed", "killed", "machine stopped", "cut", "empty", "spoilt"],
+)
+def test_every_page_is_looked_at_after_a_stop_of_the_machine_only(
+    path: Path, left: bytes, looked: bool
+) -> None:
     _filled(path)
     _spoil(path, bytearray(path.read_bytes()), "series")
-    _open(path).close()
-    path.with_name(path.name + ".lock").write_bytes(b"opened")
-    with pytest.raises(StoreDamaged):
-        _open(path)
+    clock = ManualClock()
+    started = int(clock.now().timestamp() - clock.monotonic())
+    mark = left % started if b"%" in left else left
+    path.with_name(path.name + ".lock").write_bytes(mark)
+    if looked:
+        with pytest.raises(StoreDamaged):
+            _open(path, clock)
+    else:
+        _open(path, clock).close()
+
+
+def test_counts_are_kept_by_a_close_and_counted_after_anything_else(path: Path) -> None:
+    _filled(path, 3)
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE message SET state = 'accepted', finished_at = 1 WHERE number = 1")
+    connection.close()
+    outbox = _open(path)
+    assert outbox.counts() == {("AK-1", "ready"): 3}, "as it was closed"
+    outbox.close()
+    path.with_name(path.name + ".lock").write_bytes(b"opened 1")
+    outbox = _open(path)
+    assert outbox.counts() == {("AK-1", "accepted"): 1, ("AK-1", "ready"): 2}
+    outbox.close()
 
 
 def _spoil(path: Path, content: bytearray, table: str) -> None:
@@ -196,6 +229,17 @@ def test_a_full_disk_keeps_nothing_of_the_commit_and_passes_when_there_is_room(w
     connection.execute("PRAGMA max_page_count = 1000000")
     world.accept("B", draft(visit("v1")))
     assert len(world.deliver_all()) == 2
+
+
+def test_a_store_that_cannot_be_written_is_closed_all_the_same(path: Path) -> None:
+    _filled(path, 1)
+    outbox = _open(path)
+    outbox._writer.connection.execute("PRAGMA query_only = ON")
+    outbox.close()
+    assert path.with_name(path.name + ".lock").read_bytes().startswith(b"opened")
+    outbox = _open(path)
+    assert outbox.counts() == {("AK-1", "ready"): 1}
+    outbox.close()
 
 
 def test_damage_that_shows_while_it_runs_is_reported_as_such(world: World, path: Path) -> None:
