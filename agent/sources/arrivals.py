@@ -81,12 +81,17 @@ class Arrivals:
         """A scan found these (name, mtime) that were not known."""
         self._unconfirmed.update(names)
 
-    def settle(self, wall: datetime) -> None:
-        """Give their places to the files that a scan found, and to those hinted at since."""
-        unhinted = [item for item in self._unconfirmed.items() if item[0] not in self._pending]
-        for name, _ in sorted(unhinted, key=lambda item: (item[1], natural_key(item[0]))):
+    def settle(self, wall: datetime, *, hinted: bool = True) -> None:
+        """Give their places to the files that a scan found, and to those hinted at since.
+
+        ``hinted``: every hint of what the scan found is there. Otherwise some are late or lost, and
+        nothing can be concluded from those that came: time and name decide about all that was found.
+        """
+        first = [item for item in self._unconfirmed.items() if not (hinted and item[0] in self._pending)]
+        for name, _ in sorted(first, key=lambda item: (item[1], natural_key(item[0]))):
+            renamed = self._pending.pop(name, None) is Hint.RENAMED
             if name not in self._arrivals:
-                self._append(name, wall, renamed=False)
+                self._append(name, wall, renamed=renamed)
         for name, hint in self._pending.items():
             self._append(name, wall, renamed=hint is Hint.RENAMED)
         self._unconfirmed.clear()

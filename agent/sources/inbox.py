@@ -95,7 +95,7 @@ class Inbox:
                 return
             self._scan(now, wall)
         if self._arrivals.unconfirmed and now >= self._settle_at:
-            self._arrivals.settle(wall)
+            self._arrivals.settle(wall, hinted=False)
 
     def _reopened(self, now: float) -> bool:
         """Whether the folder is there, after opening it again if it is another one than before."""

@@ -39,7 +39,7 @@ class Story:
         elif act == "wind":
             self.bench.wind(count / 4)
         elif act == "crash":
-            self.bench.restart()
+            self.restart()
         else:
             self.take(act, count)
 
@@ -54,9 +54,13 @@ class Story:
             self.commit(claimed)
         if act in ("take and crash", "commit and crash"):
             self.bench.acknowledge(*claims[: len(durable) // 2])
-            self.bench.restart()
+            self.restart()
         else:
             self.bench.acknowledge(*claims)
+
+    def restart(self) -> None:
+        self.bench.wind(0.001)
+        self.bench.restart()
 
     def commit(self, claimed: Claimed) -> None:
         content = self.bench.source.read(claimed).decode()

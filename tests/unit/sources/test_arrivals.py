@@ -49,6 +49,19 @@ def test_finds_that_no_hint_confirms_come_before_what_was_hinted_meanwhile() -> 
     assert [arrival.renamed for arrival in arrivals] == [False, True, True]
 
 
+def test_time_and_name_decide_when_some_hints_are_missing() -> None:
+    arrivals = Arrivals()
+    arrivals.found([("b", 2), ("a", 1), ("c", 3)])
+    hinted(arrivals, "new", "a")
+    arrivals.settle(WALL, hinted=False)
+    assert [(one.name, one.renamed) for one in arrivals] == [
+        ("a", True),
+        ("b", False),
+        ("c", False),
+        ("new", True),
+    ]
+
+
 def test_what_is_known_stays_before_what_is_found() -> None:
     arrivals = Arrivals()
     hinted(arrivals, "known")
