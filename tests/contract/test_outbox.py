@@ -427,6 +427,18 @@ def test_a_message_that_needs_a_value_waits_for_those_of_its_submission_that_may
     assert head.values == {"file-id": "F-1"}
 
 
+def test_in_a_stage_too_a_message_waits_for_the_values_that_it_needs(world: World) -> None:
+    with world.outbox.write() as tx:
+        stage = tx.stage(world.new("A"))
+        tx.extend(stage.submission, [draft(transaction="GYU002", lane="files")])
+    with world.outbox.write() as tx:
+        tx.extend(stage.submission, [draft(needs=(Need("file-id"),))])
+        tx.publish(stage.submission)
+    assert world.turn() == 0
+    world.deliver(accepted(slots={"file-id": "F-1"}), LaneKey(SYSTEM, "files"))
+    assert world.turn() == world.numbers(stage)[1]
+
+
 # -- attempts and doubts -----------------------------------------------------------------------------------
 def test_a_withdrawn_attempt_leaves_the_message_ready_at_its_place(world: World) -> None:
     first = world.message("A", draft(visit("v1")))
@@ -655,3 +667,29 @@ def test_readers_see_a_commit_when_it_is_one(world: World) -> None:
         tx.accept(world.new("A", draft(visit("v1"))))
         assert world.outbox.messages() == []
     assert len(world.outbox.messages()) == 1
+
+
+# -- order, where several things meet ----------------------------------------------------------------
+def test_who_was_put_before_several_on_the_wire_waits_for_the_last_of_them(world: World) -> None:
+    one, other = LaneKey(SYSTEM, "one"), LaneKey(SYSTEM, "other")
+    with world.outbox.write() as tx:
+        stage = tx.stage(world.new("S"))
+    first = world.message("A", draft(visit("v1"), institution(), lane="one"))
+    second = world.message("B", draft(visit("v2"), institution(), lane="other"))
+    assert (world.send(one), world.send(other)) == (first, second)
+    with world.outbox.write() as tx:
+        tx.extend(stage.submission, [draft(institution(Hold.EXCLUSIVE))])
+        tx.publish(stage.submission)
+    world.settle(first, accepted())
+    assert world.turn() == 0, "the other is still on the wire"
+    world.settle(second, accepted())
+    assert world.turn() == world.numbers(stage)[0]
+
+
+def test_a_scope_named_twice_is_held_by_the_stronger_hold(world: World) -> None:
+    first = world.message("A", draft(visit("v1", Hold.OBSERVER), visit("v1"), visit("v1", Hold.SHARED)))
+    second = world.message("B", draft(visit("v1")))
+    assert world.send() == first
+    assert world.head(skip=frozenset({first})) is None
+    world.settle(first, accepted())
+    assert world.turn() == second

@@ -264,3 +264,52 @@ def test_a_query_of_a_failed_visit_is_answered(world: World) -> None:
     asked = world.message("Q", query(visit("v1", Hold.OBSERVER)))
     world.lose()
     assert world.turn(QUERIES) == asked
+
+
+def test_a_final_result_that_was_not_written_yet_has_told_nothing(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    world.clock.advance(30)
+    due = world.outbox.due_replies(world.clock.now(), 10)
+    world.deliver(rejected())
+    with world.outbox.write() as tx:
+        tx.mark_replied([(reply.reply, reply.revision) for reply in due])
+    assert world.state(world.message("B", draft(visit("v1")))) is State.BLOCKED
+
+
+def test_a_second_unknown_batch_is_told_by_a_result_of_its_own(world: World) -> None:
+    world.accept("A", draft(visit("v1")), draft(visit("v2")))
+    for scope in ("v1", "v2"):
+        world.lose()
+        assert world.state(world.message(f"before-{scope}", draft(visit(scope)))) is State.BLOCKED
+        world.clock.advance(30)
+        assert "A" in {result["id"] for result in world.write_results()}
+        assert world.state(world.message(f"after-{scope}", draft(visit(scope)))) is State.READY
+
+
+def test_a_batchs_follow_up_is_not_blocked_by_a_partial_batch_of_the_same_submission(world: World) -> None:
+    stored = world.accept("A", draft(visit("v1")), draft(visit("v2")))
+    world.deliver(partial(visit("v1")))
+    world.deliver(accepted(follow_ups=(draft(visit("v1"), transaction="GYU008"),)))
+    follow_up = world.numbers(stored)[-1]
+    assert world.turn() == follow_up
+
+
+def test_what_is_not_blockable_still_waits_for_what_its_sender_named(world: World) -> None:
+    failed = world.message("A", draft(visit("v1")))
+    early = world.message("R", draft(visit("v1"), blockable=False), after="A")
+    world.deliver(rejected())
+    late = world.message("R2", draft(visit("v1"), blockable=False), after="A")
+    assert [world.view(number).blocked_by for number in (early, late)] == [failed, failed]
+    assert world.skip(failed) == 2
+
+
+def test_nothing_of_a_failure_is_left_when_it_is_told_and_nobody_waits(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    follower = world.message("B", draft(visit("v1")))
+    world.deliver(rejected())
+    world.write_results()
+    world.cancel(world.view(follower).submission)
+    world.write_results()
+    world.clock.advance(1)
+    with world.outbox.write() as tx:
+        assert tx.purge(world.clock.now()) == 2

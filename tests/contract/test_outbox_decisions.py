@@ -373,7 +373,9 @@ def test_what_was_or_may_have_been_taken_cannot_be_replaced(world: World, where:
     states = world.outbox.counts()
     stored = world.accept("A2", draft(visit("v1")), replaces="A")
     assert stored.receipt is Receipt.REFUSED
-    assert _first_fault(world, stored.submission).startswith("replaces_")
+    fault = world.result(stored.submission)["errors"][0]
+    assert fault["rule"].startswith("replaces_")
+    assert ("resolve" in fault["message"]) == (where in {"in flight", "inquiring", "unknown"})
     assert world.outbox.counts() == states
 
 
@@ -397,7 +399,7 @@ def test_a_staged_replacement_takes_over_when_it_is_published(world: World) -> N
     follower = world.message("B", draft(visit("v1")))
     with world.outbox.write() as tx:
         stage = tx.stage(world.new("A2", replaces="A"))
-        tx.extend(stage.submission, [draft(visit("corrected"))])
+        tx.extend(stage.submission, [draft(visit("corrected"), interactive=False)])
     assert world.result(old.submission)["state"] == "queued"
     with world.outbox.write() as tx:
         assert tx.publish(stage.submission).receipt is Receipt.STORED
