@@ -16,11 +16,12 @@ def main() -> int:
     stage = Stage(fresh(WHERE.absolute()))
     try:
         results = play(stage)
+        batches = fee_batches(stage)
         code = stage.stop_agent()
     finally:
         stage.close()
-    show(stage, results)
-    return 0 if code == 0 and expected(results) else 1
+    show(stage, results, batches)
+    return 0 if code == 0 and as_expected(results, batches) else 1
 
 
 def play(stage: Stage) -> dict[str, dict[str, Any]]:
@@ -39,6 +40,24 @@ def samples() -> list[tuple[str, bytes]]:
     return [(entry.name, entry.read_bytes()) for entry in found]
 
 
+def fee_batches(stage: Stage) -> list[int]:
+    """How many fee rows each call brought to the platform, in the order in which they arrived; a row out
+    of its place ends a batch."""
+    entries = stage.admin("ledger?transaction=GYU102&limit=10000")["entries"]
+    batches: list[int] = []
+    last = ("", 0)
+    for entry in entries:
+        number = int(entry["key"].rpartition("/F")[2])
+        follows = entry["wire_id"] == last[0] and number == last[1] + 1
+        if follows:
+            batches[-1] += 1
+        else:
+            batches.append(1)
+        last = (entry["wire_id"], number)
+    return batches
+
+
+BATCHES = [500, 500, 200]
 EXPECTED = {
     "DEMO-0001": "accepted",
     "DEMO-0002": "accepted",
@@ -49,11 +68,12 @@ EXPECTED = {
 }
 
 
-def expected(results: dict[str, dict[str, Any]]) -> bool:
-    return bool(results) and all(EXPECTED[r["id"]] == r["state"] for r in results.values())
+def as_expected(results: dict[str, dict[str, Any]], batches: list[int]) -> bool:
+    states = {result["id"]: result["state"] for result in results.values()}
+    return len(results) == len(samples()) and states == EXPECTED and batches == BATCHES
 
 
-def show(stage: Stage, results: dict[str, dict[str, Any]]) -> None:
+def show(stage: Stage, results: dict[str, dict[str, Any]], batches: list[int]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -72,6 +92,7 @@ def show(stage: Stage, results: dict[str, dict[str, Any]]) -> None:
         )
     console = Console(width=None if Console().is_terminal else 150)
     console.print(table)
+    console.print(f"1200 行费用明细在平台上的批次，按到达顺序：{'、'.join(map(str, batches))}")
     console.print(f"结果文件：{stage.results}", soft_wrap=True)
     for name in results:
         console.print(f"  {name}", soft_wrap=True, highlight=False)
