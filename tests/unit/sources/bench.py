@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,10 @@ class Bench:
     def wind(self, seconds: float) -> None:
         assert isinstance(self.clock, ManualClock)
         self.clock.advance(seconds)
+
+    def set_back(self, by: timedelta) -> None:
+        assert isinstance(self.clock, ManualClock)
+        self.clock.set_wall(self.clock.now() - by)
 
     def hinted(self, count: int) -> list[Claimed]:
         """``count`` files by hints alone: the clock stands still, so no rescan can help."""

@@ -101,7 +101,7 @@ def test_event_ids_sort_as_the_claims_do_even_when_the_clock_is_set_back(tmp_pat
         for number in range(3):
             bench.write(f"{number}.json")
             claimed += bench.rescan()
-            bench.clock.set_wall(bench.clock.now() - timedelta(hours=1))
+            bench.set_back(timedelta(hours=1))
         assert names(claimed) == ["0.json", "1.json", "2.json"]
         identifiers = [one.event_id for one in claimed]
         assert identifiers == sorted(set(identifiers))
@@ -135,7 +135,7 @@ class TestReplay:
         with running(tmp_path, renames=True) as bench:
             bench.write("a.json")
             (old,) = bench.rescan()
-            bench.clock.set_wall(bench.clock.now() - timedelta(days=1))
+            bench.set_back(timedelta(days=1))
             bench.restart()
             bench.write("b.json")
             replayed, new = [*bench.look(), *bench.rescan()]

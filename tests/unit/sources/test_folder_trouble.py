@@ -1,6 +1,7 @@
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,13 +15,13 @@ OTHER_VOLUME = Path("/dev/shm")
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Path:
+def elsewhere(tmp_path: Path) -> Iterator[Path]:
     """A folder on another volume."""
     if not OTHER_VOLUME.is_dir() or OTHER_VOLUME.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("this machine has one volume")
     folder = OTHER_VOLUME / f"his-agent-{secrets.token_hex(4)}"
     folder.mkdir()
-    yield folder  # type: ignore[misc]
+    yield folder
     shutil.rmtree(folder)
 
 

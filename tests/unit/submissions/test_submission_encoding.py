@@ -2,6 +2,7 @@ import codecs
 
 import pytest
 
+from agent.submissions import Encoding
 from agent.submissions.encoding import EncodingRefused, decode
 from tests.unit.submissions.words import failure, read_one, rules_broken
 
@@ -24,7 +25,7 @@ def test_detects_every_encoding_of_the_contract(encoding: str, mark: bytes) -> N
 
 
 @pytest.mark.parametrize("configured", ["utf-8", "utf-8-sig", "gb18030"])
-def test_configured_encoding_reads_text_without_a_mark(configured: str) -> None:
+def test_configured_encoding_reads_text_without_a_mark(configured: Encoding) -> None:
     assert decode(TEXT.encode("gb18030" if configured == "gb18030" else "utf-8"), configured) == TEXT
 
 
@@ -36,7 +37,7 @@ AMBIGUOUS = "掳".encode("gb18030")
 """C2 B0: 掳 in GB18030, the degree sign in UTF-8."""
 
 
-def refusal(raw: bytes, encoding: str = "auto") -> str:
+def refusal(raw: bytes, encoding: Encoding = "auto") -> str:
     with pytest.raises(EncodingRefused) as caught:
         decode(raw, encoding)
     return caught.value.rule
@@ -83,7 +84,7 @@ def test_two_byte_characters_that_gb18030_cannot_read_are_utf8() -> None:
         ("a".encode("utf-32-le"), "auto", "nul_character"),
     ],
 )
-def test_damaged_or_contradictory_bytes_are_refused(raw: bytes, encoding: str, rule: str) -> None:
+def test_damaged_or_contradictory_bytes_are_refused(raw: bytes, encoding: Encoding, rule: str) -> None:
     raw = codecs.BOM_UTF16_LE + raw + raw if raw == "a".encode("utf-32-le") else raw
     assert refusal(raw, encoding) == rule
 
