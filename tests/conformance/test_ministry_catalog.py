@@ -378,5 +378,5 @@ def test_500_fee_rows_are_checked_in_40_ms(catalog: Catalog) -> None:
 
 
 @pytest.mark.parametrize("code", FIELD_COUNTS)
-def test_a_transaction_is_loaded_in_5_ms(code: str) -> None:
-    assert cpu_seconds(lambda: open_catalog(files(PACKAGE)).transaction(code)) < 0.005
+def test_a_transaction_is_loaded_in_10_ms(code: str) -> None:
+    assert cpu_seconds(lambda: open_catalog(files(PACKAGE)).transaction(code)) < 0.010
