@@ -74,10 +74,10 @@ def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> bo
     _note(work, submission, None, "cancel", who, why, now)
     if row["state"] in FINAL:
         return row["state"] in {State.CANCELLED, State.EXPIRED, State.INVALID}
-    cancelled = withdraw_unsent(work, submission, to_micros(now))
+    withdraw_unsent(work, submission, to_micros(now))
     finish_step(work)
     states = {message["state"] for message in work.all("message_states", submission)}
-    return cancelled > 0 and not states.intersection(_ON_THE_WIRE)
+    return states.isdisjoint(_ON_THE_WIRE)
 
 
 def resolve(

@@ -145,8 +145,8 @@ def _rows_of(part: Part) -> Iterator[JsonObject]:
         row = judged.get(index)
         if row is not None:
             _, code, message, accepted, data = row
-            told = {"ret_code": code, "ret_msg": message, "accepted": accepted}
-            yield {"index": start + index, **data, **told}
+            told = {"index": start + index, "ret_code": code, "ret_msg": message, "accepted": accepted}
+            yield {"index": None, **data, **told}
         else:
             yield {"index": start + index, **_fate(part)}
 

@@ -62,7 +62,7 @@ def partial(*refused: Scope, **more: Any) -> Outcome:
     return Outcome(Verdict.PARTIAL, code="RE0001", refused=refused, **more)
 
 
-def row(index: int, *, accepted: bool = True, **data: str) -> RowOutcome:
+def row(index: int, /, *, accepted: bool = True, **data: str) -> RowOutcome:
     return RowOutcome(
         index, "RE0000" if accepted else "RE1077", "" if accepted else "重复", accepted, dict(data)
     )

@@ -8,7 +8,7 @@ import pytest
 
 from agent.errors import ControlError, StoreError
 from agent.events import Outcome
-from agent.outbox.model import LaneKey, Receipt, State
+from agent.outbox.model import AttemptState, LaneKey, Receipt, State
 from tests.contract.outbox_world import (
     FAULT,
     LANE,
@@ -107,7 +107,8 @@ def test_a_person_decides_what_nobody_knows(world: World, undecided: str, verdic
         head = world.head()
         assert head is not None
         assert (head.message, head.inquiring, head.withdrawn) == (message, False, 0)
-        assert len(head.doubts) == (undecided == "unknown"), "asked about if it turns out to be there already"
+        doubts = [AttemptState.ABSENT] if undecided == "unknown" else []
+        assert [doubt.state for doubt in head.doubts] == doubts, "asked about if it is there already"
         assert world.deliver_all() == [message, follower]
         return
     result = world.result(world.view(message).submission)

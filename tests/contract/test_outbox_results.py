@@ -126,10 +126,11 @@ def test_rows_are_merged_over_batches_in_order_and_unsent_ones_are_marked(world:
     batches = [draft(visit(f"v{n}"), rows=(2 * n, 2 * n + 2)) for n in range(4)]
     stored = world.accept("A", *batches, rows_total=8)
     world.deliver(partial(rows=(row(1, accepted=False, key="b"), row(0, key="a"))))
-    world.deliver(accepted())
+    world.deliver(accepted(rows=(row(1, key="d", index="the system's own"),)))
     world.deliver(rejected())
     result = world.result(stored.submission)
     assert (result["state"], result["sent"], result["total"]) == ("partial", 6, 8)
+    assert result["rows"][3]["key"] == "d"
     assert [entry["index"] for entry in result["rows"]] == list(range(8))
     assert result["rows"][0] == {
         "index": 0,
