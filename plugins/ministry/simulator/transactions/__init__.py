@@ -15,9 +15,11 @@ from plugins.ministry.simulator.transactions import (
     downloads,
     feedback,
     fees,
+    filings,
     history,
     institutions,
     settlement,
+    verification,
 )
 from plugins.ministry.simulator.transactions.base import Transaction
 from plugins.ministry.simulator.transactions.feeds import FEEDS
@@ -25,6 +27,10 @@ from plugins.ministry.simulator.transactions.feeds import FEEDS
 TRANSACTIONS: Final[Mapping[str, Transaction]] = {
     "GYU000": connectivity.answer,
     "GYU009": institutions.answer,
+    "GYU006": filings.upload,
+    "GYU001": filings.review,
+    "GYU007": filings.change,
+    "GYD051": verification.answer,
     "GYU101": admission.answer,
     "GYU102": fees.answer,
     "GYU103": settlement.answer,

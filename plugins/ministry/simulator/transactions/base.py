@@ -134,6 +134,12 @@ def number(context: Context, series: str, digits: int) -> str:
     return f"{context.now:%Y%m%d}{context.world.next_number(series):0{digits}d}"
 
 
+def unknown_files(world: World, files: Iterable[JsonObject]) -> tuple[str, ...]:
+    """附件IDs in a filedata list that the platform has no file for."""
+    numbers = (file["aaa726"] for file in files)
+    return tuple(aaa726 for aaa726 in numbers if aaa726 and world.attachment(aaa726) is None)
+
+
 def as_sent(row: Mapping[str, Any], *codes: str) -> JsonObject:
     """Fields of a row as the caller wrote them, for the answer's keys."""
     return {code: str(row.get(code) or "").strip() for code in codes}

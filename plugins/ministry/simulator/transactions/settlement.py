@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
 from plugins.ministry.simulator.entities import Amounts, Claim, Settlement, Stay
@@ -20,6 +18,7 @@ from plugins.ministry.simulator.transactions.base import (
     refused,
     row_result,
     success,
+    unknown_files,
 )
 
 
@@ -64,16 +63,10 @@ def _case(context: Context, number: int, sent: JsonObject, row: JsonObject) -> S
         stay=stay,
         filing=world.filing(stay) if stay else None,
         empty_files=sum(1 for file in row["filedata"] if not any(file.values())),
-        unknown_files=_unknown_files(world, row["filedata"]),
+        unknown_files=unknown_files(world, row["filedata"]),
     )
 
 
 def _stay(world: World, row: JsonObject) -> Stay | None:
     stay = world.stay(row["akb020"], row["akc190"])
     return stay if stay and stay.aac002.upper() == row["aac002"].upper() else None
-
-
-def _unknown_files(world: World, files: list[dict[str, Any]]) -> tuple[str, ...]:
-    return tuple(
-        file["aaa726"] for file in files if file["aaa726"] and world.attachment(file["aaa726"]) is None
-    )
