@@ -90,6 +90,15 @@ def test_nobody_else_may_read_the_files(world: World, path: Path) -> None:
         assert file.stat().st_mode & 0o077 == 0, file.name
 
 
+def test_commits_are_flushed_and_what_is_deleted_is_overwritten(world: World) -> None:
+    connection = world.outbox._writer.connection  # type: ignore[attr-defined]
+    settings = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in PRAGMAS}
+    assert settings == PRAGMAS
+
+
+PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "secure_delete": 1, "foreign_keys": 1}
+
+
 # -- what is opened ---------------------------------------------------------------------------------
 @pytest.mark.parametrize("where", ["head", "inside", "garbage"])
 def test_a_damaged_database_is_moved_aside_whole_and_reported(path: Path, where: str) -> None:
