@@ -170,8 +170,9 @@ class Outbox(Protocol):
         """Lanes that have something unfinished in their chain."""
         ...
 
-    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
-        """Final results not yet written, and interim ones whose time has come, oldest first."""
+    def due_replies(self, now: datetime, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueReply]:
+        """Final results not yet written, and interim ones whose time has come, oldest first. ``skip``:
+        replies that cannot be written now (a share that is away) and must not hold up the others."""
         ...
 
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:

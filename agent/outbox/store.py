@@ -47,6 +47,7 @@ class SqliteOutbox:
         clock = clock or SystemClock()
         border = Border(sealer)
         self._noted: dict[int, int] = {}
+        self._marking: dict[int, int] = {}
         path.parent.mkdir(parents=True, exist_ok=True)
         self._ownership = take_ownership(path, clock)
         try:
@@ -81,19 +82,15 @@ class SqliteOutbox:
 
     @contextmanager
     def _commit(self, *, urgent: bool) -> Iterator[None]:
-        noted = dict(self._noted)
         with self._writer.transaction(urgent=urgent, committed=self._note):
             self._work.reset()
+            self._marking = dict(self._noted)
             try:
-                if noted:
-                    mark_replied(self._work, noted.items())
+                mark_replied(self._work, self._marking.items())
                 yield
             except BaseException:
                 self._work.know_lanes(self._lanes)
                 raise
-        for reply, revision in noted.items():
-            if self._noted.get(reply) == revision:
-                del self._noted[reply]
 
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         self._noted.update(replies)
@@ -104,7 +101,10 @@ class SqliteOutbox:
                 pass
 
     def _note(self) -> None:
-        """Remember what the commit changed."""
+        """Remember what the commit changed; what it marked is noted no more, unless a later revision is."""
+        for reply, revision in self._marking.items():
+            if self._noted.get(reply) == revision:
+                del self._noted[reply]
         with self._tally_lock:
             self._tally.update(self._work.changes)
             if len(self._lanes) != len(self._work.lanes):
@@ -124,8 +124,8 @@ class SqliteOutbox:
                 counts[self._lanes[lane].lane, str(state)] += count
         return {key: count for key, count in counts.items() if count}
 
-    def due_replies(self, now: datetime, limit: int) -> list[DueReply]:
-        return self._reader.due_replies(now, limit, frozenset(self._noted))
+    def due_replies(self, now: datetime, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueReply]:
+        return self._reader.due_replies(now, limit, skip | frozenset(self._noted))
 
     def next_reply_at(self) -> datetime | None:
         return self._reader.next_reply_at()

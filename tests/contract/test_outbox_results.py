@@ -233,6 +233,63 @@ def test_there_is_no_result_of_a_submission_that_does_not_exist(world: World) ->
     assert world.outbox.result(999) is None
 
 
+# -- marking with the next commit ------------------------------------------------------------------------
+def _noted(world: World) -> list[str]:
+    due = world.outbox.due_replies(world.clock.now(), 10)
+    world.outbox.note_replied([(reply.reply, reply.revision) for reply in due])
+    return [reply.result["state"] for reply in due]
+
+
+def test_what_is_noted_is_due_no_more_and_marked_by_the_next_commit(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    world.deliver(rejected())
+    assert _noted(world) == ["rejected"]
+    assert _noted(world) == []
+    assert world.turn() == 0
+    passing = world.message("B", draft(visit("v1")))
+    assert world.turn() == passing, "the failure was told before this commit"
+    world.restart()
+    assert _noted(world) == []
+
+
+def test_what_is_noted_can_be_marked_at_once(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    world.deliver(accepted())
+    _noted(world)
+    world.outbox.flush_replied()
+    assert world.outbox.next_reply_at() is None
+    world.outbox.flush_replied()
+
+
+def test_a_commit_that_fails_marks_nothing_and_the_next_one_does(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    world.deliver(accepted())
+    _noted(world)
+    with pytest.raises(ZeroDivisionError), world.outbox.write():
+        _ = 1 // 0
+    assert world.outbox.next_reply_at() is not None
+    assert _noted(world) == []
+    world.outbox.flush_replied()
+    assert world.outbox.next_reply_at() is None
+
+
+def test_a_result_that_changed_after_it_was_noted_is_due_again(world: World) -> None:
+    world.message("A", draft(visit("v1")))
+    world.clock.advance(20)
+    assert _noted(world) == ["queued"]
+    world.deliver(accepted())
+    assert _noted(world) == ["accepted"]
+
+
+def test_results_that_cannot_be_written_now_do_not_hold_up_others(world: World) -> None:
+    for name in "ABC":
+        world.accept(name, draft(visit(name)))
+    world.deliver_all()
+    (first,) = world.outbox.due_replies(world.clock.now(), 1)
+    others = world.outbox.due_replies(world.clock.now(), 2, skip=frozenset({first.reply}))
+    assert [reply.result["id"] for reply in others] == ["B", "C"]
+
+
 # -- purging -------------------------------------------------------------------------------------------
 def _purge(world: World) -> int:
     with world.outbox.write() as tx:
