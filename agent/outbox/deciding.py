@@ -27,6 +27,7 @@ def leave_unknown(work: Work, number: int, why: str, now: datetime) -> Settled:
     check_move(number, State(message["state"]), State.UNKNOWN)
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.UNKNOWN, now)
+        work.run("count_doubt", number)
     _say_why(work, number, why)
     return end(work, message, State.UNKNOWN, now)
 
@@ -62,13 +63,21 @@ def _say_why(work: Work, number: int, why: str) -> None:
 
 
 # -- control files and operators ---------------------------------------------------------------------
+def _asked(work: Work, kind: str, number: int) -> Row:
+    """What a person named by its number. Raises ControlError when there is no such thing."""
+    row: Row | None = work.one(kind, number)
+    if row is None:
+        raise ControlError(f"没有编号为 {number} 的记录", hint="请用 his-agent outbox list 查看编号")
+    return row
+
+
 def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, ...]:
     rows = work.all("submissions_by_id", references.his_key(work, system, his_id))
     return tuple(row["number"] for row in rows if transaction in {"", row["transaction_code"]})
 
 
 def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> bool:
-    row = work.need("submission", submission)
+    row = _asked(work, "submission", submission)
     if row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
     _note(work, submission, None, "cancel", who, why, now)
@@ -83,7 +92,7 @@ def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> bo
 def resolve(
     work: Work, number: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
 ) -> Settled:
-    message = work.need("message", number)
+    message = _asked(work, "message", number)
     if message["state"] not in _UNDECIDED:
         raise ControlError(
             f"消息 {number} 处于 {message['state']} 状态，不需要判定",
@@ -117,6 +126,7 @@ def _resend(work: Work, message: Row) -> Settled:
 
 
 def acknowledge(work: Work, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
+    _asked(work, "submission", submission)
     _note(work, submission, None, "acknowledge", who, "", now)
     rows = work.all("addresses", submission)
     return tuple(
@@ -125,7 +135,7 @@ def acknowledge(work: Work, submission: int, who: str, now: datetime) -> tuple[R
 
 
 def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:
-    message = work.need("message", number)
+    message = _asked(work, "message", number)
     if message["state"] not in _FAILED:
         raise ControlError(
             f"消息 {number} 处于 {message['state']} 状态，没有可放行的后续业务",
@@ -139,7 +149,7 @@ def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:
 
 
 def skip_submission(work: Work, submission: int, who: str, why: str, now: datetime) -> int:
-    work.need("submission", submission)
+    _asked(work, "submission", submission)
     _note(work, submission, None, "skip", who, why, now)
     failures = work.all("failures_of_submission", submission)
     released = sum(_let_pass(work, failure) for failure in failures)

@@ -240,6 +240,9 @@ UPDATE message SET state = 'ready', withdrawn = 0 WHERE number = ?;
 UPDATE message SET state = ?, withdrawn = 0, doubts = doubts + 1, doubt_since = coalesce(doubt_since, ?),
     negatives = 0, last_negative_at = NULL WHERE number = ?;
 
+-- name: count_doubt
+UPDATE message SET doubts = doubts + 1 WHERE number = ?;
+
 -- name: note_negative
 UPDATE message SET negatives = negatives + 1, last_negative_at = ? WHERE number = ?;
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from agent.errors import ControlError, StoreError
 from agent.events import Outcome
-from agent.outbox.model import AttemptState, LaneKey, Receipt, State
+from agent.outbox.model import AttemptState, LaneKey, Receipt, ReplyAddress, State
 from tests.contract.outbox_world import (
     FAULT,
     LANE,
@@ -142,6 +143,35 @@ def test_what_is_decided_or_not_yet_sent_cannot_be_resolved(world: World, state:
     assert world.state(message) == state
 
 
+def test_an_attempt_given_up_without_an_inquiry_is_remembered_when_it_is_sent_again(world: World) -> None:
+    message = world.message("A", draft(visit("v1")))
+    attempt = world.begin(message)
+    world.act("leave_unknown", message, "the document has no inquiry for it")
+    assert world.outbox.history(message)[0]["state"] == "unknown"
+    world.resolve(message, "resend")
+    head = world.head()
+    assert head is not None
+    assert [doubt.ids for doubt in head.doubts] == [attempt.ids]
+
+
+@pytest.mark.parametrize(
+    "act", [("cancel", 9), ("resolve", 9, "accepted", {}), ("skip", 9), ("skip_submission", 9)]
+)
+def test_a_number_that_nobody_has_is_told_to_the_person(world: World, act: tuple[Any, ...]) -> None:
+    with pytest.raises(ControlError):
+        world.act(*act, "收费员甲", "误输")
+    with pytest.raises(ControlError):
+        world.act("acknowledge", 9, "HIS")
+
+
+def test_an_acknowledged_result_tells_where_it_was_given_and_is_on_record(world: World) -> None:
+    message = world.message("A", draft(visit("v1")))
+    world.accept("A", draft(visit("v1")), reply=ReplyAddress("inbox", "again.json"))
+    addresses = world.act("acknowledge", world.view(message).submission, "HIS")
+    assert [address.file_name for address in addresses] == ["A.json", "again.json"]
+    assert [entry["act"] for entry in world.outbox.history(message)] == ["acknowledge"]
+
+
 def test_an_unknown_verdict_is_refused(world: World) -> None:
     message = world.message("A", draft(visit("v1")))
     world.lose()
@@ -237,6 +267,39 @@ def test_a_parked_message_expires_and_releases(world: World) -> None:
     world.park()
     world.act("expire", message)
     assert world.turn() == follower
+
+
+def test_all_that_has_lapsed_is_expired_in_one_commit(world: World) -> None:
+    soon = world.clock.now() + timedelta(seconds=60)
+    numbers = [world.message(f"A{n}", draft(visit("v1")), valid_until=soon) for n in range(3)]
+    sent = world.send()
+    world.clock.advance(60)
+    with world.outbox.write() as tx:
+        ended = tx.expire_lapsed(world.clock.now())
+    assert [settled.message for settled in ended] == numbers[1:]
+    assert world.state(sent) is State.IN_FLIGHT
+
+
+def test_deadlines_near_are_those_of_open_submissions_soonest_first(world: World) -> None:
+    now = world.clock.now()
+    for name, minutes in (("A", 9), ("B", 5), ("C", 30), ("D", 1)):
+        world.accept(name, draft(visit(name)), deadline_at=now + timedelta(minutes=minutes))
+    world.accept("E", draft(visit("E")))
+    done = next(view for view in world.outbox.messages() if view.his_id == "D").message
+    world.begin(done)
+    world.settle(done, accepted())
+    near = world.outbox.near_deadline(now + timedelta(minutes=10))
+    assert [view.his_id for view in near] == ["B", "A"]
+    assert [view.his_id for view in world.outbox.near_deadline(now + timedelta(minutes=10), 1)] == ["B"]
+
+
+def test_the_messages_of_a_submission_are_listed_in_their_order(world: World) -> None:
+    stored = world.accept("A", draft(visit("v1")), draft(visit("v2")))
+    world.accept("B", draft(visit("v3")))
+    world.deliver(accepted(follow_ups=(draft(visit("v1"), transaction="GYU008"),)))
+    listed = world.outbox.messages_of(stored.submission)
+    assert [view.transaction for view in listed] == ["GYU101", "GYU008", "GYU101"]
+    assert world.outbox.messages_of(999) == []
 
 
 # -- after ------------------------------------------------------------
