@@ -19,6 +19,7 @@
     │   ├── StoreLocked         another process owns the database
     │   ├── StoreDamaged        the database is not one of ours, or is broken
     │   └── StoreFull           no room on the disk
+    ├── SourceError             a claimed file that cannot be read now (agent.sources)
     ├── SerialsExhausted        a number series has no free number left
     ├── InternalDefect          our own code, or a plugin's, failed where it must not
     └── ControlError            a request to the running daemon that it refused

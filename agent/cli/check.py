@@ -63,7 +63,7 @@ def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlE
         "daemon",
         Level.WARNING,
         "his-agent",
-        f"{unreachable.message}；以下按当前账户检查，只测试网络可达，不发送交易",
+        f"{unreachable.message}；以下按当前账户检查，只测试网络可达，不测试交易连通",
         unreachable.hint,
     )
     findings = [daemon, *run_checks(config, registry, ring, SystemClock())]

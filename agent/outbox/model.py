@@ -97,6 +97,8 @@ class NewSubmission:
     replaces: str = ""
     now: bool = False
     rows_total: int = 0
+    seq: int | None = None
+    """The HIS's own order among files that are taken together; the outbox itself does not look at it."""
     scopes: tuple[Scope, ...] = field(default=(), repr=False)
     """What an invalid submission was about, as far as it can be read: it blocks these."""
 

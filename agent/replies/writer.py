@@ -6,6 +6,7 @@ nothing is given twice. While the HIS has a result open (Windows) the replacemen
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from agent.replies.render import render, suffix
 log = get_logger("agent.replies")
 
 BATCH = 200
+LONGEST_NAME = 255
 RETRY_S = 1.0
 LONGEST_REST_S = 5.0
 BUSY_REST_S = 0.005
@@ -157,6 +159,14 @@ class ReplyWriter:
 
 
 def result_name(file_name: str, his_id: str, form: str) -> str:
-    """``<full input name>.<id>.result.json``; without the id where none could be read."""
-    stem = f"{file_name}.{his_id}" if his_id else file_name
-    return stem + suffix(form)
+    """``<full input name>.<id>.result.json``; without the id where none could be read.
+
+    No file system takes more than 255 bytes: of a longer name the input's part is cut, and a digest of
+    the whole keeps it apart from others that begin alike.
+    """
+    ending = (f".{his_id}" if his_id else "") + suffix(form)
+    if len((file_name + ending).encode()) <= LONGEST_NAME:
+        return file_name + ending
+    mark = "~" + hashlib.sha256(file_name.encode()).hexdigest()[:12]
+    room = LONGEST_NAME - len((mark + ending).encode())
+    return file_name.encode()[: max(0, room)].decode("utf-8", "ignore") + mark + ending
