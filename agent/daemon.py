@@ -33,6 +33,11 @@ from agent.supervisor import Supervisor
 from agent.system import Surroundings, System, build_system
 
 STOP_WITHIN_S: Final = 20.0
+CUT_WITHIN_S: Final = 2.0
+"""For those whose exchange was cut, to store that its outcome is unknown."""
+DRAIN_WITHIN_S: Final = STOP_WITHIN_S - CUT_WITHIN_S - 1.0
+ASKED_S: Final = 0.5
+"""How often the main thread looks for a signal: on Windows an endless wait lets none through."""
 DATABASE: Final = "outbox.db"
 HIGH_WATER: Final = "numbers.json"
 
@@ -57,20 +62,24 @@ class Daemon:
 
     def start(self) -> None:
         """Raises ConfigurationError, StoreError or ControlError; nothing runs then."""
+        for name in self.config.systems:
+            hide(self.registry.sensitive_codes(name))
         self.outbox = self._open_outbox()
-        self._build_systems()
-        self._build_replies()
-        self._build_intakes()
-        self._build_control()
-        self.control.start()
+        try:
+            self._build_systems()
+            self._build_replies()
+            self._build_intakes()
+            self._build_control()
+            self.control.start()
+        except BaseException:
+            self.outbox.close()
+            raise
         for system in self.systems.values():
             system.dispatcher.wake_all()
         self.supervisor.run("replies", self.replies.run, self.replies.wakeup)
         self.supervisor.run("housekeeping", self.housekeeping.run, self.housekeeping.wakeup)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
-        for name in self.systems:
-            hide(self.registry.sensitive_codes(name))
         log.info("agent started", systems=sorted(self.systems), folders=len(self.intakes))
 
     def stop(self) -> None:
@@ -81,13 +90,15 @@ class Daemon:
             intake.source.wakeup.set()
         for system in self.systems.values():
             system.dispatcher.interrupt()
-        late = self.supervisor.join(STOP_WITHIN_S)
+        late = self.supervisor.join(DRAIN_WITHIN_S)
         for system in self.systems.values():
             system.transport.abort() if late else system.transport.close()
         if late:
-            late = self.supervisor.join(1.0)
             log.warning("workers cut off", workers=list(late))
-        if not late:
+            late = self.supervisor.join(CUT_WITHIN_S)
+        if late:
+            log.error("workers still at work", workers=list(late))
+        else:
             self.replies.write_due()
             self.replies.mark()
         self.control.stop()
@@ -144,7 +155,7 @@ class Daemon:
             outbox=self.outbox,
             heavy=HeavyReader(folder.system, system.config.options, plain),
             control=ControlFiles(
-                folder.system, folder.name, self.outbox, self.replies.folders, self.clock, self.decided
+                folder.system, folder.name, self.outbox, self.replies.folders, self.clock, self._changed
             ),
             lifetimes=self.lifetimes,
             clock=self.clock,
@@ -160,19 +171,27 @@ class Daemon:
     def _stored(self, receipts: list[tuple[NewSubmission, Accepted]], lanes: set[LaneKey]) -> None:
         for key in lanes:
             self.systems[key.system].dispatcher.wake(key)
-        if any(accepted.receipt is not Receipt.STORED or new.faults for new, accepted in receipts):
+        if any(not accepted.messages for _, accepted in receipts):
             self.replies.wakeup.set()
         for new, accepted in receipts:
-            if accepted.receipt is Receipt.STORED:
+            if accepted.receipt is Receipt.STORED and accepted.messages:
                 self.registry.request_stored(new.system, new.transaction, accepted.messages)
 
     def _settled(self, settled: Settled) -> None:
         self.replies.wakeup.set()
-        self.systems[settled.system].dispatcher.wake_all()
+        system = self.systems.get(settled.system)  # none: its section was taken out of the configuration
+        if system is not None:
+            system.dispatcher.wake_all()
         self.registry.outcome_recorded(settled.system, settled.transaction, settled.state, settled.code)
 
+    def _changed(self) -> None:
+        """A control file decided something: a result may be due, any lane may have work."""
+        self.replies.wakeup.set()
+        for system in self.systems.values():
+            system.dispatcher.wake_all()
+
     def decided(self) -> None:
-        """A person or a control file decided something: stopped lanes may go on, any may have work."""
+        """A person mended or decided something: stopped lanes, too, may go on."""
         self.replies.wakeup.set()
         for system in self.systems.values():
             system.dispatcher.resume()
@@ -199,7 +218,8 @@ def run(config: AgentConfig, registry: Registry, keys: KeyRing) -> None:
     _stop_on_signals(daemon)
     daemon.start()
     try:
-        daemon.asked_to_stop.wait()
+        while not daemon.asked_to_stop.wait(ASKED_S):
+            pass
     finally:
         daemon.stop()
 

@@ -8,7 +8,7 @@ result of its own that says why.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,19 +16,23 @@ from agent import jsontext
 from agent.clock import Clock
 from agent.errors import ControlError, Fault
 from agent.events import JsonObject
+from agent.logs import get_logger
 from agent.outbox.base import Outbox, Transaction
 from agent.outbox.model import NewSubmission, ReplyAddress, State
 from agent.replies.writer import ResultFolder, result_name
 from agent.sources.base import Claimed
 
+log = get_logger("agent.intake")
+
 WHO: Final = "HIS"
 SUFFIXES: Final = {".cancel": "cancel", ".ack": "ack", ".resolve.json": "resolve"}
 OPEN: Final = frozenset({State.UNKNOWN, State.PARKED})
+VERDICTS: Final = ("accepted", "rejected", "resend")
 
 
 @dataclass(frozen=True, slots=True)
 class ControlFiles:
-    """Carries out the control files of one folder."""
+    """Carries out the control files of one folder. ``changed``: lanes and replies may have work now."""
 
     system: str
     folder: str
@@ -40,21 +44,35 @@ class ControlFiles:
     def carry_out(self, claimed: Claimed, raw: bytes) -> bool:
         """Do what the file says; false when it could not be done, which is answered."""
         his_id, act = split(claimed.name)
+        read: list[ReplyAddress] = []
         with self.outbox.write() as tx:
-            fault = self._act(tx, his_id, act, raw)
+            try:
+                fault = self._act(tx, his_id, act, raw, read)
+            except ControlError as error:
+                fault = Fault("", error.code, str(error))
             if fault is not None:
-                tx.accept(self._refused(claimed, fault, raw))
+                tx.accept(self._refused(claimed, [fault], raw))
+        for address in read:
+            self._remove_result(address, his_id)
         self.changed()
         return fault is None
 
-    def _act(self, tx: Transaction, his_id: str, act: str, raw: bytes) -> Fault | None:
+    def refuse(self, claimed: Claimed, faults: Iterable[Fault]) -> bool:
+        """Answer a control file that cannot be read; false, as :meth:`carry_out` says it."""
+        with self.outbox.write() as tx:
+            tx.accept(self._refused(claimed, faults, b""))
+        self.changed()
+        return False
+
+    def _act(
+        self, tx: Transaction, his_id: str, act: str, raw: bytes, read: list[ReplyAddress]
+    ) -> Fault | None:
         found = tx.find(self.system, his_id)
         if not found:
             return Fault("", "control_unknown_id", f"没有 id 为 {his_id} 的提交")
         submission, now = found[0], self.clock.now()
         if act == "ack":
-            for address in tx.acknowledge(submission, WHO, now):
-                self._remove_result(address, his_id)
+            read.extend(tx.acknowledge(submission, WHO, now))
             return None
         if act == "cancel":
             if tx.cancel(submission, WHO, "control file", now):
@@ -70,20 +88,21 @@ class ControlFiles:
         waiting = [m.message for m in self.outbox.messages_of(submission) if m.state in OPEN]
         if not waiting:
             return Fault("", "control_nothing_open", "该提交没有等待人工决定的消息（unknown 或 parked）")
-        try:
-            for message in waiting:
-                tx.resolve(message, verdict, data, WHO, "control file", self.clock.now())
-        except ControlError as error:
-            return Fault("", error.code, error.message)
+        for message in waiting:
+            tx.resolve(message, verdict, data, WHO, "control file", self.clock.now())
         return None
 
     def _remove_result(self, address: ReplyAddress, his_id: str) -> None:
+        """One that the HIS still has open stays: it was read, and does no harm."""
         folder = self.results.get(address.folder)
-        if folder is not None:
-            path = folder.path / result_name(address.file_name, his_id, folder.form)
-            path.unlink(missing_ok=True)
+        if folder is None:
+            return
+        try:
+            (folder.path / result_name(address.file_name, his_id, folder.form)).unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("acknowledged result not removed", folder=address.folder, errno=error.errno)
 
-    def _refused(self, claimed: Claimed, fault: Fault, raw: bytes) -> NewSubmission:
+    def _refused(self, claimed: Claimed, faults: Iterable[Fault], raw: bytes) -> NewSubmission:
         return NewSubmission(
             event_id=claimed.event_id,
             system=self.system,
@@ -93,14 +112,14 @@ class ControlFiles:
             reply=ReplyAddress(self.folder, claimed.name),
             received_at=claimed.seen_at,
             occurred_at=claimed.modified_at,
-            faults=(fault,),
+            faults=tuple(faults),
         )
 
 
 def split(file_name: str) -> tuple[str, str]:
     """``(id, act)`` of a control file's name."""
     for suffix, act in SUFFIXES.items():
-        if file_name.endswith(suffix):
+        if file_name.casefold().endswith(suffix):
             return file_name[: -len(suffix)], act
     raise ValueError("not a control file")
 
@@ -112,7 +131,7 @@ def read_verdict(raw: bytes) -> tuple[str, JsonObject]:
     except UnicodeDecodeError:
         raise jsontext.JsonTextError("resolve 文件应为 UTF-8 编码的 JSON") from None
     verdict, data = order.get("as"), order.get("data", {})
-    if verdict not in {"accepted", "rejected", "resend"} or not isinstance(data, dict):
+    if not isinstance(verdict, str) or verdict not in VERDICTS or not isinstance(data, dict):
         raise jsontext.JsonTextError(
             'resolve 文件应为 {"as": "accepted" | "rejected" | "resend", "data": {…}}'
         )

@@ -9,55 +9,30 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from agent.clock import Clock
-from agent.errors import Fault, StoreError, SubmissionInvalid
+from agent.errors import AgentError, StoreError, SubmissionInvalid
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.control_files import ControlFiles
 from agent.intake.heavy import HeavyReader, Job
-from agent.intake.prepare import Dropped, prepare, unreadable
+from agent.intake.items import Item, passing
+from agent.intake.preparing import Preparer
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt
 from agent.sources.base import Claimed, ClaimKind, Source, SourceError
-from agent.submissions import ReadingRules
+from agent.submissions import ReadingRules, in_sequence
 
 log = get_logger("agent.intake")
 
-HEAVY_BYTES = 256 * 1024
-"""From this size on a helper process reads: below it, reading takes less than a few milliseconds."""
-
 BATCH = 64
-CHUNK = 20
-"""Drafts of a large submission in one commit: some 15 ms of the writer's time."""
+RETRY_S = 2.0
 
-STORE_RETRY_S = 2.0
-
-INCOMPLETE = Fault(
-    "",
-    "incomplete_file",
-    "文件在规定时间内没有写完（大小仍在变化、被占用，或缺少标记文件），已移入 rejected；请写完后改名放入",
-)
-
-
-@dataclass(slots=True)
-class Item:
-    """A claimed file on its way: prepared, being prepared, or a control file."""
-
-    claimed: Claimed
-    prepared: tuple[NewSubmission, ...] = ()
-    job: Job | None = None
-    heavy: bool = False
-
-    @property
-    def harmless(self) -> bool:
-        """Whether all of it may overtake anything: queries only."""
-        drafts = [draft for new in self.prepared for draft in new.drafts]
-        return bool(drafts) and all(draft.harmless for draft in drafts)
+Stored = Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
 
 
 @dataclass(slots=True)
@@ -74,71 +49,82 @@ class FolderIntake:
     lifetimes: Lifetimes
     clock: Clock
     stopping: threading.Event
-    stored: Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
+    stored: Stored
+    _preparer: Preparer = field(init=False)
     _queue: deque[Item] = field(default_factory=deque, init=False)
     _unread: deque[Claimed] = field(default_factory=deque, init=False)
+    _again_at: float = field(default=0.0, init=False)
+
+    def __post_init__(self) -> None:
+        self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter)
 
     def run(self) -> None:
-        """Take files until asked to stop; what is claimed but not committed is taken again at start."""
+        """Take files until asked to stop; what is claimed but not committed is taken again at start.
+
+        What is in hand when this fails stays in hand for its next run."""
         self.source.start()
         try:
             while not self.stopping.is_set():
                 if not self.step():
-                    self.clock.wait(self.source.wakeup, self.source.due_in())
+                    self._rest()
         finally:
-            for item in self._queue:
-                if item.job is not None:
-                    item.job.cancel()
+            if self.stopping.is_set():
+                self._close_jobs()
             self.source.stop()
 
     def step(self) -> bool:
         """Take and commit what can be; false when there is nothing to do but wait."""
-        room = BATCH - len(self._queue)
-        claimed = self.source.take(room) if room > 0 else []
-        self._unread.extend(claimed)
         try:
-            while self._unread:
-                self._queue.append(self._item(self._unread[0]))
-                self._unread.popleft()
-            return self._advance() or bool(claimed)
+            taken = self._take()
+            self._read()
+            return self._advance() or taken
         except SourceError as error:
-            log.warning("a claimed file cannot be read yet", folder=self.folder, code=error.code)
-            self.clock.wait(self.stopping, STORE_RETRY_S)
-            return True
+            log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
+            return False
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
-            self.clock.wait(self.stopping, STORE_RETRY_S)
-            return True
+        except OSError as error:
+            log.error("the operating system refused", folder=self.folder, errno=error.errno)
+        self._again_at = self.clock.monotonic() + RETRY_S
+        return False
 
-    def _item(self, claimed: Claimed) -> Item:
-        if claimed.kind is ClaimKind.CONTROL:
-            return Item(claimed)
-        if claimed.size > HEAVY_BYTES and not claimed.incomplete:
-            return Item(claimed, heavy=True)
-        return Item(claimed, prepared=tuple(self._prepared(claimed)))
+    def _rest(self) -> None:
+        pause = self._again_at - self.clock.monotonic()
+        if pause > 0:
+            self.clock.wait(self.stopping, pause)
+        else:
+            self.clock.wait(self.source.wakeup, self.source.due_in())
 
-    def _prepared(self, claimed: Claimed) -> Iterable[NewSubmission]:
-        dropped = self._dropped(claimed)
-        try:
-            if claimed.incomplete:
-                raise SubmissionInvalid([INCOMPLETE])
-            raw = self.source.read(claimed)
-        except SubmissionInvalid as error:
-            return (unreadable(dropped, self.rules.system, error),)
-        return prepare(replace(dropped, raw=raw), self.rules, self.adapter)
+    # -- reading --------------------------------------------------------------------------------
+    def _take(self) -> bool:
+        in_hand = {item.claimed.event_id for item in self._queue} | {c.event_id for c in self._unread}
+        room = BATCH - len(in_hand)
+        claimed = self.source.take(room) if room > 0 else []
+        self._unread.extend(one for one in claimed if one.event_id not in in_hand)
+        return bool(claimed)
 
-    def _dropped(self, claimed: Claimed) -> Dropped:
-        return Dropped(
-            event_id=claimed.event_id,
-            folder=self.folder,
-            file_name=claimed.name,
-            received_at=claimed.seen_at,
-            modified_at=claimed.modified_at,
-            raw=b"",
-            atomic=claimed.atomic,
-        )
+    def _read(self) -> None:
+        while self._unread:
+            try:
+                item = self._preparer.item(self._unread[0])
+            except SourceError:
+                self._give_back(len(self._queue))
+                raise
+            self._queue.append(item)
+            self._unread.popleft()
+        ordered = in_sequence(self._queue, lambda item: item.seq, lambda item: not item.small)
+        self._queue = deque(ordered)
 
-    # -- committing -------------------------------------------------------------------------------
+    def _give_back(self, kept: int) -> None:
+        """A file that cannot be read now keeps its place, and so does what came after it: all but the
+        first ``kept`` of the queue goes back, the latest first."""
+        for claimed in reversed(self._unread):
+            self.source.give_back(claimed)
+        self._unread.clear()
+        while len(self._queue) > kept:
+            self.source.give_back(self._queue.pop().claimed)
+
+    # -- committing -----------------------------------------------------------------------------
     def _advance(self) -> bool:
         """Commit from the front of the queue; true when something moved."""
         if not self._queue:
@@ -150,7 +136,7 @@ class FolderIntake:
             return self._advance_heavy(first) or self._let_queries_past()
         run: list[Item] = []
         for item in self._queue:
-            if item.heavy or item.claimed.kind is ClaimKind.CONTROL:
+            if not item.small:
                 break
             run.append(item)
         self._commit(run)
@@ -158,11 +144,14 @@ class FolderIntake:
 
     def _commit(self, items: list[Item]) -> None:
         """One durable commit for many small files, then their way into the archive."""
-        news = [new for item in items for new in item.prepared]
-        crash_point("intake.before_commit")
-        with self.outbox.write() as tx:
-            receipts = [(new, tx.accept(new)) for new in news]
-        crash_point("intake.after_commit")
+        try:
+            receipts = self._store(items)
+        except AgentError:
+            raise
+        except Exception:
+            log.exception("defect while files were stored", folder=self.folder, files=len(items))
+            self._commit_one_by_one(items)
+            return
         for item in items:
             self._queue.remove(item)
         self._tell(receipts)
@@ -171,14 +160,42 @@ class FolderIntake:
             self._file_away(item.claimed, all(_taken(new, taken[new.event_id]) for new in item.prepared))
         crash_point("intake.after_archive")
 
+    def _store(self, items: list[Item]) -> list[tuple[NewSubmission, Accepted]]:
+        crash_point("intake.before_commit")
+        with self.outbox.write() as tx:
+            receipts = [(new, tx.accept(new)) for item in items for new in item.prepared]
+        crash_point("intake.after_commit")
+        return receipts
+
+    def _commit_one_by_one(self, items: list[Item]) -> None:
+        """One file that cannot be stored holds up no other: it is answered instead."""
+        if len(items) > 1:
+            for item in items:
+                self._commit([item])
+            return
+        (item,) = items
+        answer = self._preparer.defective(item.claimed)
+        if item.prepared == (answer,):
+            raise StoreError("文件无法登记", hint="请将日志交给开发商")
+        item.prepared = (answer,)
+        self._commit(items)
+
     def _carry_out(self, item: Item) -> bool:
-        accepted = self.control.carry_out(item.claimed, self.source.read(item.claimed))
+        try:
+            raw = self._preparer.content(item.claimed)
+        except SubmissionInvalid as error:
+            accepted = self.control.refuse(item.claimed, error.faults)
+        except SourceError:
+            self._give_back(0)
+            raise
+        else:
+            accepted = self.control.carry_out(item.claimed, raw)
         self._queue.remove(item)
         self._file_away(item.claimed, accepted)
         return True
 
     def _let_queries_past(self) -> bool:
-        past = [item for item in self._queue if not item.heavy and item.harmless]
+        past = passing(self._queue)
         if past:
             self._commit(past)
         return bool(past)
@@ -186,7 +203,7 @@ class FolderIntake:
     def _tell(self, receipts: list[tuple[NewSubmission, Accepted]]) -> None:
         lanes: set[LaneKey] = set()
         for new, accepted in receipts:
-            if accepted.receipt is Receipt.STORED:
+            if accepted.receipt is Receipt.STORED and not new.faults:
                 self.lifetimes.note(accepted.submission, new.valid_until)
                 lanes |= {LaneKey(new.system, draft.lane, draft.parallel) for draft in new.drafts}
         self.stored(receipts, lanes)
@@ -195,24 +212,56 @@ class FolderIntake:
         """A file that cannot be moved now stays claimed: its event is known, so it does no harm."""
         self.source.acknowledge(claimed, accepted, self.clock.now())
 
-    # -- large files ------------------------------------------------------------------------------
+    # -- large files ----------------------------------------------------------------------------
     def _advance_heavy(self, item: Item) -> bool:
         if item.job is None:
-            item.job = self.heavy.begin(self._dropped(item.claimed), item.claimed.path, self.source.wakeup)
+            item.job = self.heavy.begin(
+                self._preparer.dropped(item.claimed), item.claimed, self.source.wakeup
+            )
         moved = False
-        while (frame := item.job.next_frame()) is not None:
-            moved = True
-            with self.outbox.write() as tx:
-                told = item.job.store(tx, frame)
-            crash_point("intake.after_stage")
-            self._tell(told)
-            if item.job.finished:
+        while (frame := item.job.frame()) is not None:
+            if "unreadable" in frame:
+                self._unreadable(item, item.job, frame["unreadable"])
+            moved = self._store_frame(item.job)
+            if item.job.progress.finished:
                 self._queue.remove(item)
-                self._file_away(item.claimed, item.job.accepted)
+                self._file_away(item.claimed, item.job.progress.accepted)
                 return True
             if self._let_queries_past():
                 return True
         return moved
+
+    def _store_frame(self, job: Job) -> bool:
+        """True; what cannot be stored ends the job instead, and is told at its next frame."""
+        frame = job.frame() or {}
+        if "failed" in frame:
+            log.error("reader process failed", folder=self.folder, reason=frame["failed"])
+        try:
+            with self.outbox.write() as tx:
+                progress = job.store(tx, frame)
+        except AgentError:
+            raise
+        except Exception:
+            log.exception("defect while a large file was stored", folder=self.folder)
+            if "failed" in frame:
+                raise
+            job.fail("defect while it was stored")
+            return True
+        crash_point("intake.after_stage")
+        job.stored(progress)
+        self._tell(list(progress.told))
+        return True
+
+    def _unreadable(self, item: Item, job: Job, errno: object) -> None:
+        job.close()
+        item.job = None
+        self._give_back(0)
+        raise SourceError("取走的文件现在读不出来", details={"errno": errno})
+
+    def _close_jobs(self) -> None:
+        for item in self._queue:
+            if item.job is not None:
+                item.job.close()
 
 
 def _taken(new: NewSubmission, receipt: Receipt) -> bool:

@@ -1,8 +1,9 @@
 """What the helper process says to the agent: length-prefixed JSON frames. Pure.
 
 A frame is four bytes of length (big endian) and one JSON object: ``{"begin": submission}``,
-``{"drafts": [...]}``, ``{"end": true}`` after each submission, ``{"failed": ...}`` when it cannot
-go on. Both ends are this program in one version; a frame is data, never code.
+``{"drafts": [...]}``, ``{"end": true}`` after each submission; at the end ``{"done": true}``,
+``{"unreadable": errno}`` or ``{"failed": why}``. Both ends are this program in one version; a frame
+is data, never code.
 """
 
 from __future__ import annotations
@@ -14,18 +15,18 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import IO, Any
 
+from agent import jsontext
 from agent.errors import Fault
 from agent.events import Draft, JsonObject
 from agent.outbox.drafts import draft_value, scope_value, value_draft, value_scope
 from agent.outbox.model import NewSubmission, ReplyAddress
 
 _LENGTH = struct.Struct(">I")
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _TIMES = ("received_at", "occurred_at", "valid_until", "deadline_at")
 
 
 def write_frame(out: IO[bytes], frame: JsonObject) -> None:
-    data = _encoder.encode(frame).encode("utf-8")
+    data = jsontext.write(frame).encode("utf-8")
     out.write(_LENGTH.pack(len(data)) + data)
     out.flush()
 
@@ -66,6 +67,7 @@ def submission_to_json(new: NewSubmission) -> JsonObject:
         "replaces": new.replaces,
         "now": new.now,
         "rows_total": new.rows_total,
+        "seq": new.seq,
         "scopes": [scope_value(scope) for scope in new.scopes],
     }
     for name in _TIMES:
@@ -93,6 +95,7 @@ def submission_from_json(plain: JsonObject) -> NewSubmission:
         replaces=plain["replaces"],
         now=plain["now"],
         rows_total=plain["rows_total"],
+        seq=plain["seq"],
         scopes=tuple(value_scope(scope) for scope in plain["scopes"]),
     )
 

@@ -6,66 +6,81 @@ as unreadable, with the reason, and may be dropped again under the same id.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.errors import Fault, SubmissionInvalid
-from agent.events import JsonObject
+from agent.events import Draft, JsonObject
 from agent.intake.frames import drafts_of, read_frame, submission_from_json
 from agent.intake.prepare import Dropped, unreadable
 from agent.logs import get_logger
 from agent.outbox.base import Transaction
 from agent.outbox.model import Accepted, NewSubmission, Receipt
+from agent.sources.base import Claimed
 
 log = get_logger("agent.intake")
 
 FRAMES_AHEAD = 4
 """Frames read from the helper before they are stored: bounds the memory, the pipe does the rest."""
 
+OFFER_S = 0.5
+"""How often a reader whose frames nobody takes looks whether it was cancelled."""
 
-@dataclass(slots=True)
-class Job:
-    """One large file on its way. Frames arrive on a thread of their own and set ``wakeup``."""
+FAILED = Fault("", "reader_failed", "文件无法读取：读取进程异常退出，请拆分为较小的文件后重新提交")
 
-    dropped: Dropped
-    system: str
-    process: subprocess.Popen[bytes]
-    wakeup: threading.Event
-    finished: bool = False
+Told = tuple[NewSubmission, Accepted]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a large file is stored: the submission under way with one draft of each of its lanes,
+    whether all so far was taken, and ``told``, the submissions that the latest frame made whole."""
+
+    current: Told | None = None
+    lanes: Mapping[tuple[str, bool], Draft] = field(default_factory=dict, repr=False)
+    begun: bool = False
     accepted: bool = True
-    _frames: queue.Queue[JsonObject] = field(default_factory=lambda: queue.Queue(FRAMES_AHEAD), init=False)
-    _current: tuple[NewSubmission, Accepted] | None = field(default=None, init=False)
-    _staged: list[Any] = field(default_factory=list, init=False)
+    finished: bool = False
+    told: tuple[Told, ...] = ()
 
-    def next_frame(self) -> JsonObject | None:
-        """A frame that has arrived, or None while there is none."""
-        try:
-            return self._frames.get_nowait()
-        except queue.Empty:
-            return None
 
-    def pump(self) -> None:
-        """Move frames from the helper to the queue until it ends; the thread's work."""
-        stdout = self.process.stdout
-        ended = False
-        while stdout is not None and (frame := read_frame(stdout)) is not None:
-            ended = "done" in frame
-            self._frames.put(frame)
-            self.wakeup.set()
-        status = self.process.wait()
-        if not ended:
-            self._frames.put({"failed": status})
-            self.wakeup.set()
+class Job:
+    """One large file on its way. Frames arrive on a thread of their own and set ``wakeup``.
 
-    def store(self, tx: Transaction, frame: JsonObject) -> list[tuple[NewSubmission, Accepted]]:
-        """Store one frame; returns submissions that are now whole."""
+    A frame stays the next one until :meth:`stored` says that what :meth:`store` did is committed, so
+    that a commit that fails is simply done again.
+    """
+
+    def __init__(
+        self, dropped: Dropped, system: str, process: subprocess.Popen[bytes], wakeup: threading.Event
+    ) -> None:
+        self.progress = Progress()
+        self._dropped = dropped
+        self._system = system
+        self._process = process
+        self._wakeup = wakeup
+        self._frames: queue.Queue[JsonObject] = queue.Queue(FRAMES_AHEAD)
+        self._next: JsonObject | None = None
+        self._closed = threading.Event()
+        self._pump = threading.Thread(target=self._run, name=f"reader {dropped.folder}", daemon=True)
+        self._pump.start()
+
+    def frame(self) -> JsonObject | None:
+        """The first frame that is not stored yet, or None while there is none."""
+        if self._next is None:
+            with contextlib.suppress(queue.Empty):
+                self._next = self._frames.get_nowait()
+        return self._next
+
+    def store(self, tx: Transaction, frame: JsonObject) -> Progress:
+        """Store a frame; changes nothing here."""
         if "begin" in frame:
             return self._begin(tx, submission_from_json(frame["begin"]))
         if "drafts" in frame:
@@ -73,55 +88,93 @@ class Job:
         if "end" in frame:
             return self._end(tx)
         if "failed" in frame:
-            return self._fail(tx, frame["failed"])
-        self.finished = True
-        return []
+            return self._fail(tx)
+        return replace(self.progress, told=(), finished=True)
 
-    def cancel(self) -> None:
+    def stored(self, progress: Progress) -> None:
+        """What ``store`` did is durable."""
+        self.progress = progress
+        self._next = None
+
+    def fail(self, why: str) -> None:
+        """Give the file up: the next frame says so, whatever the helper still has to say."""
+        self._end_helper()
+        self._next = {"failed": why}
+
+    def close(self) -> None:
         """Stop reading: the stage is removed, and the file taken again, at the next start."""
-        self.process.kill()
-        self.next_frame()
+        self._end_helper()
+        self._pump.join()
 
-    def _begin(self, tx: Transaction, new: NewSubmission) -> list[tuple[NewSubmission, Accepted]]:
-        if new.faults:
-            accepted = tx.accept(new)
-            self.accepted = False
-        else:
-            accepted = tx.stage(new)
-            self.accepted = self.accepted and accepted.receipt is not Receipt.REFUSED
-        self._current = (new, accepted)
-        return []
+    # -- frames -----------------------------------------------------------------------------------
+    def _end_helper(self) -> None:
+        self._closed.set()
+        self._process.kill()
 
-    def _extend(self, tx: Transaction, frame: JsonObject) -> list[tuple[NewSubmission, Accepted]]:
-        new, accepted = self._begun()
-        if accepted.receipt is Receipt.STORED and not new.faults:
-            drafts = tuple(drafts_of(frame))
-            self._staged.extend({(draft.lane, draft.parallel): draft for draft in drafts}.values())
-            tx.extend(accepted.submission, drafts)
-        return []
+    def _run(self) -> None:
+        """Move frames from the helper to the queue until it ends."""
+        stdout = self._process.stdout
+        ended = False
+        while stdout is not None and (frame := read_frame(stdout)) is not None:
+            ended = not frame.keys().isdisjoint({"done", "unreadable", "failed"})
+            self._offer(frame)
+        status = self._process.wait()
+        if stdout is not None:
+            stdout.close()
+        if not ended:
+            self._offer({"failed": f"exit status {status}"})
 
-    def _end(self, tx: Transaction) -> list[tuple[NewSubmission, Accepted]]:
-        new, accepted = self._begun()
-        self._current = None
-        if accepted.receipt is Receipt.STORED and not new.faults:
+    def _offer(self, frame: JsonObject) -> None:
+        while not self._closed.is_set():
+            with contextlib.suppress(queue.Full):
+                self._frames.put(frame, timeout=OFFER_S)
+                self._wakeup.set()
+                return
+
+    # -- storing ------------------------------------------------------------------------------------
+    def _begin(self, tx: Transaction, new: NewSubmission) -> Progress:
+        accepted = tx.accept(new) if new.faults else tx.stage(new)
+        taken = not new.faults and accepted.receipt is not Receipt.REFUSED
+        return Progress(current=(new, accepted), begun=True, accepted=self.progress.accepted and taken)
+
+    def _extend(self, tx: Transaction, frame: JsonObject) -> Progress:
+        new, accepted = self._current()
+        if not _staged(new, accepted):
+            return replace(self.progress, told=())
+        drafts = tuple(drafts_of(frame))
+        tx.extend(accepted.submission, drafts)
+        lanes = {(draft.lane, draft.parallel): draft for draft in drafts}
+        return replace(self.progress, told=(), lanes={**self.progress.lanes, **lanes})
+
+    def _end(self, tx: Transaction) -> Progress:
+        new, accepted = self._current()
+        if _staged(new, accepted):
             accepted = tx.publish(accepted.submission)
-        return [(new, accepted)]
+        whole = replace(new, drafts=tuple(self.progress.lanes.values()))
+        taken = self.progress.accepted and accepted.receipt is not Receipt.REFUSED
+        return replace(self.progress, told=((whole, accepted),), current=None, lanes={}, accepted=taken)
 
-    def _fail(self, tx: Transaction, status: object) -> list[tuple[NewSubmission, Accepted]]:
-        log.error("reader process failed", status=str(status), folder=self.dropped.folder)
-        fault = Fault("", "reader_failed", "文件无法读取：读取进程异常退出，请拆分为较小的文件后重新提交")
-        self.finished, self.accepted = True, False
-        if self._current is not None and self._current[1].receipt is Receipt.STORED:
-            new, accepted = self._current
-            tx.abandon(accepted.submission, [fault])
-            return [(new, accepted)]
-        new = unreadable(self.dropped, self.system, SubmissionInvalid([fault]))
-        return [(new, tx.accept(new))]
+    def _fail(self, tx: Transaction) -> Progress:
+        """What is whole stays; the rest of the file is answered once."""
+        current = self.progress.current
+        if current is not None and _staged(*current):
+            tx.abandon(current[1].submission, [FAILED])
+            told: Told = (replace(current[0], faults=(FAILED,)), current[1])
+        else:
+            new = unreadable(self._dropped, self._system, SubmissionInvalid([FAILED]))
+            if self.progress.begun:
+                new = replace(new, event_id=f"{new.event_id}.failed")
+            told = (new, tx.accept(new))
+        return Progress(told=(told,), begun=True, accepted=False, finished=True)
 
-    def _begun(self) -> tuple[NewSubmission, Accepted]:
-        if self._current is None:
+    def _current(self) -> Told:
+        if self.progress.current is None:
             raise ValueError("a frame before its submission")
-        return self._current
+        return self.progress.current
+
+
+def _staged(new: NewSubmission, accepted: Accepted) -> bool:
+    return not new.faults and accepted.receipt is Receipt.STORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,25 +185,25 @@ class HeavyReader:
     options: Mapping[str, Any]
     rules: Mapping[str, Any]
 
-    def begin(self, dropped: Dropped, path: Path, wakeup: threading.Event) -> Job:
+    def begin(self, dropped: Dropped, claimed: Claimed, wakeup: threading.Event) -> Job:
+        """Raises OSError when the machine lets no process start now."""
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell, arguments fixed
-            helper_command(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
+            helper_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        job = Job(dropped, self.system, process, wakeup)
+        order = json.dumps(self._order(dropped, claimed)).encode("utf-8")
         if process.stdin is not None:
-            process.stdin.write(json.dumps(self._order(dropped, path)).encode("utf-8"))
-            process.stdin.close()
-        threading.Thread(target=job.pump, name=f"reader {dropped.folder}", daemon=True).start()
-        return job
+            # A helper that has died already is seen by the end of its frames.
+            with contextlib.suppress(OSError), process.stdin as stdin:
+                stdin.write(order)
+        return Job(dropped, self.system, process, wakeup)
 
-    def _order(self, dropped: Dropped, path: Path) -> JsonObject:
+    def _order(self, dropped: Dropped, claimed: Claimed) -> JsonObject:
         return {
             "system": self.system,
             "options": dict(self.options),
             "rules": dict(self.rules),
-            "path": str(path),
+            "path": str(claimed.path),
+            "size": claimed.size,
             "event_id": dropped.event_id,
             "folder": dropped.folder,
             "file_name": dropped.file_name,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent import jsontext
@@ -27,6 +27,9 @@ class Dropped:
     raw: bytes = field(repr=False)
     atomic: bool = True
     """Renamed into place or marked: it cannot be a part of a file."""
+
+    def with_content(self, raw: bytes) -> Dropped:
+        return replace(self, raw=raw)
 
 
 def prepare(dropped: Dropped, rules: ReadingRules, adapter: ProtocolAdapter) -> Iterator[NewSubmission]:
@@ -86,6 +89,7 @@ def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) 
         after=submission.after,
         replaces=submission.replaces,
         now=submission.now,
+        seq=submission.seq,
         rows_total=max((draft.rows[1] for draft in plan.drafts if draft.rows), default=0),
     )
 
