@@ -27,7 +27,7 @@ BATCH = 200
 LONGEST_NAME = 255
 RETRY_S = 1.0
 LONGEST_REST_S = 5.0
-BUSY_REST_S = 0.005
+BUSY_REST_S = 0.05
 """Between two batches under load: what ends meanwhile is written, flushed and marked together."""
 MARK_WITHIN_S = 0.2
 """When no other commit has marked written results by then, they are marked by one of their own."""
