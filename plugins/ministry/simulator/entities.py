@@ -59,6 +59,12 @@ class Deduction:
     aaz516_s: str
     reason: str = field(repr=False)
     claim: Claim
+    province: str
+
+    @property
+    def key(self) -> str:
+        """How the ledger names it: by its province's number, which is to be unique."""
+        return f"deduction:{self.province}/{self.aaz516_s}"
 
 
 @dataclass(slots=True)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from agent.catalog.model import FieldSpec, TransactionSpec
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
+from plugins.ministry.simulator.entities import Amounts
 from plugins.ministry.simulator.fields import FieldReader
 from plugins.ministry.simulator.refusals import SUCCESS, Refusal, message
 from plugins.ministry.simulator.registry import Access
@@ -118,6 +120,37 @@ def read_all(context: Context, data: JsonObject) -> JsonObject | Refusal:
     return context.reader.read(context.spec.request, data)
 
 
+@dataclass(frozen=True, slots=True)
+class RowDone:
+    """What a row's answer says beyond its keys, and what took effect."""
+
+    said: JsonObject = field(repr=False)
+    effects: tuple[Effect, ...] = ()
+
+
+def row_by_row(
+    context: Context,
+    data: JsonObject,
+    keys: tuple[str, ...],
+    take: Callable[[JsonObject], RowDone | Refusal],
+) -> Reply:
+    """A list whose rows are judged each by itself; ``keys`` are answered as they were sent."""
+    rows = read_list(context, data)
+    if isinstance(rows, Refusal):
+        return refused(context, rows)
+    results: list[JsonObject] = []
+    effects: list[Effect] = []
+    for sent, row in read_rows(context, rows, data):
+        judged = row if isinstance(row, Refusal) else take(row)
+        named = as_sent(sent, *keys)
+        if isinstance(judged, RowDone):
+            effects.extend(judged.effects)
+            results.append(row_result(context, {**named, **judged.said}, None))
+        else:
+            results.append(row_result(context, named, judged))
+    return Reply(success(**{context.spec.list: results}), tuple(effects))
+
+
 def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
     """The fields beside the row list."""
     fields = tuple(each for each in context.spec.request if each.code != context.spec.list)
@@ -127,6 +160,17 @@ def read_head(context: Context, data: JsonObject) -> JsonObject | Refusal:
 def day(text: str) -> date:
     """A date that the field check has passed: YYYYMMDD."""
     return date(int(text[:4]), int(text[4:6]), int(text[6:8]))
+
+
+def money(amounts: Amounts) -> JsonObject:
+    return {"aae058": amounts.total, "aae020": amounts.fund, "aae022": amounts.own}
+
+
+def as_text(value: Any) -> str:
+    """A value as the wire has it: decimals without exponent, "" for none (M26)."""
+    if value is None:
+        return ""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def number(context: Context, series: str, digits: int) -> str:

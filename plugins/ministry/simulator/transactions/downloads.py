@@ -9,7 +9,6 @@ records come again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
 
@@ -22,6 +21,7 @@ from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
     Transaction,
+    as_text,
     number,
     read_all,
     refused,
@@ -150,6 +150,4 @@ def _fits(asked: JsonObject, record: Record) -> bool:
 def _shown(spec: FieldSpec, value: Any) -> Any:
     if spec.kind == "list":
         return [shown(spec.children, item) for item in value or ()]
-    if value is None:
-        return ""
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+    return as_text(value)

@@ -11,29 +11,17 @@ from plugins.ministry.simulator.shelves import Page
 from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
-    as_sent,
+    RowDone,
     read_all,
-    read_list,
-    read_rows,
     refused,
-    row_result,
+    row_by_row,
     success,
 )
 
 
 def confirm(context: Context, data: JsonObject) -> Reply:
     """GYU008: only this marks a record as downloaded. Confirming one twice says the same thing."""
-    rows = read_list(context, data)
-    if isinstance(rows, Refusal):
-        return refused(context, rows)
-    results, effects = [], []
-    for sent, row in read_rows(context, rows, data):
-        judged = row if isinstance(row, Refusal) else _confirm(context, row)
-        refusal = judged if isinstance(judged, Refusal) else None
-        if isinstance(judged, Effect):
-            effects.append(judged)
-        results.append(row_result(context, as_sent(sent, "busitype", "downno"), refusal))
-    return Reply(success(datalist=results), tuple(effects))
+    return row_by_row(context, data, ("busitype", "downno"), lambda row: _confirm(context, row))
 
 
 def unconfirmed(context: Context, data: JsonObject) -> Reply:
@@ -62,11 +50,12 @@ def offer_again(context: Context, data: JsonObject) -> Reply:
     return Reply(success())
 
 
-def _confirm(context: Context, row: JsonObject) -> Effect | Refusal | None:
+def _confirm(context: Context, row: JsonObject) -> RowDone | Refusal:
     fresh = context.world.shelf(context.access.key, row["busitype"]).confirm(row["downno"])
     if fresh is None:
         return Refusal(BAD_PARAMETER, detail="下载流水号不存在")
-    return Effect(f"confirmed:{context.access.key}/{row['busitype']}/{row['downno']}") if fresh else None
+    confirmed = Effect(f"confirmed:{context.access.key}/{row['busitype']}/{row['downno']}")
+    return RowDone({}, (confirmed,) if fresh else ())
 
 
 def _open_pages(context: Context, busitype: str, refid: str) -> Iterator[Page]:

@@ -15,11 +15,12 @@ from enum import StrEnum
 from typing import Final
 
 from agent.events import JsonObject
-from plugins.ministry.simulator.entities import Amounts, Detail, Statement, Stay
+from plugins.ministry.simulator.entities import Detail, Statement, Stay
 from plugins.ministry.simulator.papers import aid_values, filing_values, institution_values
 from plugins.ministry.simulator.rules.filings import province_of
 from plugins.ministry.simulator.shelves import RecordKey
 from plugins.ministry.simulator.state import World
+from plugins.ministry.simulator.transactions.base import money
 
 
 class Side(StrEnum):
@@ -201,10 +202,6 @@ def stay_values(stay: Stay) -> JsonObject:
         "aab359": stay.home,
         "aab360": stay.place,
     }
-
-
-def money(amounts: Amounts) -> JsonObject:
-    return {"aae058": amounts.total, "aae020": amounts.fund, "aae022": amounts.own}
 
 
 def _of_stay(stay: Stay, key: RecordKey, values: JsonObject, day: str = "") -> Record:

@@ -5,10 +5,10 @@ Every row is judged by itself. A filing makes its person known to the platform.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
-from typing import Any, TypeAlias
+from typing import Any
 
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
@@ -27,57 +27,32 @@ from plugins.ministry.simulator.rules.filings import in_region, kind_of, of_kind
 from plugins.ministry.simulator.transactions.base import (
     Context,
     Reply,
-    as_sent,
+    RowDone,
     day,
     number,
-    read_list,
-    read_rows,
-    refused,
-    row_result,
-    success,
+    row_by_row,
     unknown_files,
 )
-
-_Done: TypeAlias = tuple[JsonObject, Effect | None]
-"""What a row's answer says beyond its keys, and what took effect."""
 
 
 def upload(context: Context, data: JsonObject) -> Reply:
     """GYU006."""
     seen: set[str] = set()
-    return _row_by_row(context, data, "aaz341_s", lambda row: _file(context, row, seen))
+    return row_by_row(context, data, ("aaz341_s",), lambda row: _file(context, row, seen))
 
 
 def review(context: Context, data: JsonObject) -> Reply:
     """GYU001."""
     seen: set[str] = set()
-    return _row_by_row(context, data, "aaz341", lambda row: _review(context, row, seen))
+    return row_by_row(context, data, ("aaz341",), lambda row: _review(context, row, seen))
 
 
 def change(context: Context, data: JsonObject) -> Reply:
     """GYU007: an empty optional field keeps its value (M81)."""
-    return _row_by_row(context, data, "aaz341", lambda row: _change(context, row))
+    return row_by_row(context, data, ("aaz341",), lambda row: _change(context, row))
 
 
-def _row_by_row(
-    context: Context, data: JsonObject, key: str, take: Callable[[JsonObject], _Done | Refusal]
-) -> Reply:
-    rows = read_list(context, data)
-    if isinstance(rows, Refusal):
-        return refused(context, rows)
-    results, effects = [], []
-    for sent, row in read_rows(context, rows, data):
-        judged = row if isinstance(row, Refusal) else take(row)
-        if isinstance(judged, Refusal):
-            results.append(row_result(context, as_sent(sent, key), judged))
-            continue
-        said, effect = judged
-        effects.extend([effect] if effect else [])
-        results.append(row_result(context, {**as_sent(sent, key), **said}, None))
-    return Reply(success(datalist=results), tuple(effects))
-
-
-def _file(context: Context, row: JsonObject, seen: set[str]) -> _Done | Refusal:
+def _file(context: Context, row: JsonObject, seen: set[str]) -> RowDone | Refusal:
     refusal = first_refusal(FILING_RULES, _filing_case(context, row, seen), context.manners.guarded)
     if refusal:
         return refusal
@@ -97,7 +72,7 @@ def _file(context: Context, row: JsonObject, seen: set[str]) -> _Done | Refusal:
     world.register(Person(row["aac002"], row["aac003"]))
     world.file(filing, province, row["aaz341_s"])
     aids = _add_aids(context, filing.aaz341, row["rows"] if kind_of(row["ala491"]) == "3" else [])
-    return {"aaz341": filing.aaz341, "rows": aids}, Effect(f"filing:{province}/{row['aaz341_s']}")
+    return RowDone({"aaz341": filing.aaz341, "rows": aids}, (Effect(f"filing:{province}/{row['aaz341_s']}"),))
 
 
 def _add_aids(context: Context, aaz341: str, rows: Iterable[JsonObject]) -> list[JsonObject]:
@@ -131,7 +106,7 @@ def _filing_case(context: Context, row: JsonObject, seen: set[str]) -> FilingCas
     )
 
 
-def _review(context: Context, row: JsonObject, seen: set[str]) -> _Done | Refusal:
+def _review(context: Context, row: JsonObject, seen: set[str]) -> RowDone | Refusal:
     case = _review_case(context, row, seen)
     refusal = first_refusal(REVIEW_RULES, case, context.manners.guarded)
     if refusal:
@@ -146,7 +121,7 @@ def _review(context: Context, row: JsonObject, seen: set[str]) -> _Done | Refusa
     context.world.change_filing(replace(reviewed, details=details))
     for sent in row["rows"]:
         context.world.aids[sent["aaz195"]].details.update(_given(sent, *sent))
-    return {}, Effect(f"review:{row['aaz341']}")
+    return RowDone({}, (Effect(f"review:{row['aaz341']}"),))
 
 
 def _review_case(context: Context, row: JsonObject, seen: set[str]) -> ReviewCase:
@@ -171,7 +146,7 @@ def _review_case(context: Context, row: JsonObject, seen: set[str]) -> ReviewCas
     )
 
 
-def _change(context: Context, row: JsonObject) -> _Done | Refusal:
+def _change(context: Context, row: JsonObject) -> RowDone | Refusal:
     case = _change_case(context, row)
     refusal = first_refusal(CHANGE_RULES, case, context.manners.guarded)
     if refusal:
@@ -182,9 +157,9 @@ def _change(context: Context, row: JsonObject) -> _Done | Refusal:
     if case.status == "0" and case.valid:
         changed = replace(changed, invalid_since=context.today, reason=case.reason)
     if changed == case.filing and details == case.filing.details:
-        return {}, None
+        return RowDone({})
     kept = context.world.change_filing(changed)
-    return {}, Effect(f"filing-change:{kept.aaz341}/{kept.revision}")
+    return RowDone({}, (Effect(f"filing-change:{kept.aaz341}/{kept.revision}"),))
 
 
 def _change_case(context: Context, row: JsonObject) -> ChangeCase:

@@ -9,46 +9,28 @@ from agent.rehearsal.ledger import Effect
 from plugins.ministry.simulator.refusals import Refusal, first_refusal
 from plugins.ministry.simulator.registry import Institution
 from plugins.ministry.simulator.rules.institutions import RULES, InstitutionCase
-from plugins.ministry.simulator.transactions.base import (
-    Context,
-    Reply,
-    as_sent,
-    read_list,
-    read_rows,
-    refused,
-    row_result,
-    success,
-)
+from plugins.ministry.simulator.transactions.base import Context, Reply, RowDone, row_by_row
 
 _MODIFIES = "2"
 
 
 def answer(context: Context, data: JsonObject) -> Reply:
-    rows = read_list(context, data)
-    if isinstance(rows, Refusal):
-        return refused(context, rows)
-    results, effects = [], []
-    for sent, row in read_rows(context, rows, data):
-        judged = row if isinstance(row, Refusal) else _take(context, row)
-        keys = as_sent(sent, "akb020", "ale017", "aab998", "aab078", "alc002")
-        if isinstance(judged, Refusal):
-            results.append(row_result(context, keys, judged))
-            continue
-        institution, effect = judged
-        effects.extend([effect] if effect else [])
-        results.append(row_result(context, {**keys, "akb020": institution.akb020}, None))
-    return Reply(success(datalist=results), tuple(effects))
+    keys = ("akb020", "ale017", "aab998", "aab078", "alc002")
+    return row_by_row(context, data, keys, lambda row: _take(context, row))
 
 
-def _take(context: Context, row: JsonObject) -> tuple[Institution, Effect | None] | Refusal:
+def _take(context: Context, row: JsonObject) -> RowDone | Refusal:
     case = _case(context, row)
     refusal = first_refusal(RULES, case, context.manners.guarded)
     if refusal:
         return refusal
-    return _change(context, case.registered, row) if case.registered else _register(context, row)
+    institution, effects = (
+        _change(context, case.registered, row) if case.registered else _register(context, row)
+    )
+    return RowDone({"akb020": institution.akb020}, effects)
 
 
-def _register(context: Context, row: JsonObject) -> tuple[Institution, Effect]:
+def _register(context: Context, row: JsonObject) -> tuple[Institution, tuple[Effect, ...]]:
     serial = context.world.next_number("akb020")
     institution = Institution(
         akb020=f"{row['aab078']}9{serial:06d}",
@@ -59,16 +41,16 @@ def _register(context: Context, row: JsonObject) -> tuple[Institution, Effect]:
         details=row,
     )
     kept = context.world.change_institution(institution)
-    return kept, Effect(f"institution:{kept.aab998}/{kept.alc002}")
+    return kept, (Effect(f"institution:{kept.aab998}/{kept.alc002}"),)
 
 
-def _change(context: Context, known: Institution, row: JsonObject) -> tuple[Institution, Effect | None]:
+def _change(context: Context, known: Institution, row: JsonObject) -> tuple[Institution, tuple[Effect, ...]]:
     """Saying the same again changes nothing."""
     changed = replace(known, region=row["aab078"], active=row["aaa120"] == "1", details=row)
     if changed == known and known.details == row:
-        return known, None
+        return known, ()
     kept = context.world.change_institution(changed)
-    return kept, Effect(f"institution-change:{kept.akb020}/{kept.revision}")
+    return kept, (Effect(f"institution-change:{kept.akb020}/{kept.revision}"),)
 
 
 def _case(context: Context, row: JsonObject) -> InstitutionCase:
