@@ -76,11 +76,8 @@ class FolderIntake:
         """Take and commit what can be; false when there is nothing to do but wait."""
         try:
             taken = self._take()
-            self._read()
-            return self._advance() or taken
-        except SourceError as error:
-            log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
-            return False
+            readable = self._read()
+            return self._advance() or (taken and readable)
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
         except OSError as error:
@@ -103,21 +100,24 @@ class FolderIntake:
         self._unread.extend(one for one in claimed if one.event_id not in in_hand)
         return bool(claimed)
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Prepare what was taken; false when a file cannot be read now."""
         while self._unread:
             try:
                 item = self._preparer.item(self._unread[0])
-            except SourceError:
-                self._give_back(len(self._queue))
-                raise
+            except SourceError as error:
+                self._give_back(len(self._queue), error)
+                return False
             self._queue.append(item)
             self._unread.popleft()
         ordered = in_sequence(self._queue, lambda item: item.seq, lambda item: not item.small)
         self._queue = deque(ordered)
+        return True
 
-    def _give_back(self, kept: int) -> None:
+    def _give_back(self, kept: int, error: SourceError) -> None:
         """A file that cannot be read now keeps its place, and so does what came after it: all but the
-        first ``kept`` of the queue goes back, the latest first."""
+        first ``kept`` of the queue goes back, the latest first. The source offers it again."""
+        log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
         for claimed in reversed(self._unread):
             self.source.give_back(claimed)
         self._unread.clear()
@@ -185,9 +185,9 @@ class FolderIntake:
             raw = self._preparer.content(item.claimed)
         except SubmissionInvalid as error:
             accepted = self.control.refuse(item.claimed, error.faults)
-        except SourceError:
-            self._give_back(0)
-            raise
+        except SourceError as error:
+            self._give_back(0, error)
+            return False
         else:
             accepted = self.control.carry_out(item.claimed, raw)
         self._queue.remove(item)
@@ -221,7 +221,9 @@ class FolderIntake:
         moved = False
         while (frame := item.job.frame()) is not None:
             if "unreadable" in frame:
-                self._unreadable(item, item.job, frame["unreadable"])
+                item.job.close()
+                self._give_back(0, SourceError("", details={"errno": frame["unreadable"]}))
+                return False
             moved = self._store_frame(item.job)
             if item.job.progress.finished:
                 self._queue.remove(item)
@@ -251,12 +253,6 @@ class FolderIntake:
         job.stored(progress)
         self._tell(list(progress.told))
         return True
-
-    def _unreadable(self, item: Item, job: Job, errno: object) -> None:
-        job.close()
-        item.job = None
-        self._give_back(0)
-        raise SourceError("取走的文件现在读不出来", details={"errno": errno})
 
     def _close_jobs(self) -> None:
         for item in self._queue:
