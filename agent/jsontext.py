@@ -56,12 +56,14 @@ def write_canonical(value: Json) -> bytes:
 
 
 def write_readable(value: Json) -> str:
-    """An object with a line for each member and for each row of its lists: readable, and quick to write
-    where an indented text of ten thousand rows is neither."""
+    """An object with a line for each member and for each row of its lists, plain members first: readable,
+    and quick to write where an indented text of ten thousand rows is neither."""
     if not isinstance(value, dict) or not value:
         return _member(value)
-    members = [f"  {_compact.encode(key)}: {_member(child)}" for key, child in value.items()]
-    return "{\n" + ",\n".join(members) + "\n}"
+    plain = {key: child for key, child in value.items() if not isinstance(child, dict | list)}
+    members = [_lines.encode(plain)[1:-1]] if plain else []
+    members += [f"{_compact.encode(key)}: {_member(value[key])}" for key in value if key not in plain]
+    return "{\n  " + ",\n  ".join(members) + "\n}"
 
 
 def _member(value: Json) -> str:
@@ -124,6 +126,7 @@ _decoder = json.JSONDecoder(
     parse_constant=_refuse_constant,
 )
 _compact = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+_lines = json.JSONEncoder(ensure_ascii=False, separators=(",\n  ", ": "), allow_nan=False, default=_plain)
 _canonical = json.JSONEncoder(
     ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain, sort_keys=True
 )
