@@ -35,7 +35,6 @@ from plugins.ministry.simulator.wire import Envelope, first_missing, misshapen, 
 TOO_FREQUENT: Final = "RE1173"
 FILTERED_BY_REGION: Final = "GYD006"
 """Its aab301 may be any region of the caller's province: there is no other filter (M13)."""
-UNIMPLEMENTED: Final = "RE9999"
 
 FAULTS: Final = (
     FaultKind("bad_signature", Moment.AFTER, "处理完成后应答的签名由另一把私钥签出"),
@@ -47,6 +46,9 @@ FAULTS: Final = (
     FaultKind("PE2002", Moment.AFTER, "处理完成后返回“返回数据签名失败”"),
     FaultKind("PE9999_after", Moment.AFTER, "处理完成后返回其他原因失败"),
     FaultKind(TOO_FREQUENT, Moment.INSTEAD, "不处理，返回当前接口调用过于频繁"),
+    FaultKind("RE1108", Moment.INSTEAD, "不处理，返回调用卡鉴权接口异常（GYD052、GYD055）"),
+    FaultKind("RE1112", Moment.INSTEAD, "不处理，返回与电子社保卡系统连接异常（GYU010）"),
+    FaultKind("RE1136", Moment.INSTEAD, "不处理，返回查询超期数据异常（GYD008）"),
 )
 
 
@@ -112,12 +114,12 @@ class MinistryPlatform:
         return self._sealed(opened.envelope, reply.data)
 
     def refuse(self, call: Call, fault: str) -> Answer:
-        if fault != TOO_FREQUENT:
+        if not fault.startswith("RE"):
             return self._refused_envelope(call, fault)
         envelope = read_envelope(call)
         if self.world.access(envelope.access_key) is None:
             return self._refused_envelope(call, "PE0002")
-        return self._sealed(envelope, self._refusal_data(Refusal(TOO_FREQUENT)))
+        return self._sealed(envelope, self._refusal_data(Refusal(fault)))
 
     def spoil(self, call: Call, answer: Answer, fault: str) -> Answer:
         envelope = read_envelope(call)
@@ -178,8 +180,6 @@ class MinistryPlatform:
             return Refusal(BAD_PARAMETER, detail=wrong)
         if envelope.body["busitype"] not in self._catalog:
             return Refusal("RE1003")
-        if envelope.body["busitype"] not in TRANSACTIONS:
-            return Refusal(UNIMPLEMENTED, detail="演练服务器尚不支持该交易")
         try:
             data = jsontext.read_object(opened.plaintext.decode("utf-8"))
         except ValueError:

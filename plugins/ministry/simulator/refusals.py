@@ -15,6 +15,9 @@ SUCCESS = "RE0000"
 BAD_PARAMETER = "RE1107"
 """参数异常: what is wrong where the document has no code of its own."""
 
+_BLANKS = ("XXX", "aae002（月结年月）", "X")
+"""What a template says where something is to be filled in (M86)."""
+
 _Case = TypeVar("_Case")
 
 
@@ -53,7 +56,7 @@ def message(refusal: Refusal | None, texts: Mapping[str, str]) -> str:
     if refusal is None:
         return ""
     text = texts.get(refusal.code, "")
-    for blank in ("XXX", "X"):
+    for blank in _BLANKS:
         if refusal.fill and blank in text:
             text = text.replace(blank, refusal.fill, 1)
             break

@@ -160,9 +160,9 @@ class World:
         self.revocations.append(Revocation(busitype, len(self.revocations) + 1, stay))
 
     def statement(self, akb020: str, aae002: str) -> Statement | None:
-        """The institution's statement of this month, complete or not."""
+        """The institution's latest statement of this month, complete or not."""
         of_month = (akb020, aae002)
-        found = (each for each in self.statements if (each.akb020, each.aae002) == of_month)
+        found = (each for each in reversed(self.statements) if (each.akb020, each.aae002) == of_month)
         return next(found, None)
 
     def shelf(self, access_key: str, busitype: str) -> Shelf:

@@ -12,6 +12,8 @@ from typing import Final
 from plugins.ministry.simulator.transactions import (
     admission,
     aids,
+    attachments,
+    cards,
     connectivity,
     deductions,
     downloads,
@@ -22,6 +24,7 @@ from plugins.ministry.simulator.transactions import (
     institutions,
     revocations,
     settlement,
+    statements,
     verification,
 )
 from plugins.ministry.simulator.transactions.base import Transaction
@@ -43,6 +46,12 @@ TRANSACTIONS: Final[Mapping[str, Transaction]] = {
     "GYR002": revocations.admission,
     "GYR003": revocations.settlement,
     "GYR004": deductions.withdraw,
+    "GYU003": statements.answer,
+    "GYU002": attachments.upload,
+    "GYD054": attachments.download,
+    "GYU010": cards.scan,
+    "GYD052": cards.authenticate,
+    "GYD055": cards.authenticate_internally,
     "GYU008": feedback.confirm,
     "GYD008": feedback.unconfirmed,
     "GYR005": feedback.offer_again,

@@ -9,6 +9,7 @@ records come again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
@@ -31,6 +32,8 @@ from plugins.ministry.simulator.transactions.feeds import FEEDS, Feed, Record, S
 
 _HOME_SIDE: Final = "1"
 """dlmode: 参保省; anything else is 就医省."""
+_HOME_ONLY: Final = frozenset({"ake174", "ake198"})
+_PLACE_ONLY: Final = frozenset({"ake175", "ake199"})
 _NOT_COMPARED: Final = frozenset({"dlmode", "aab359", "aae030", "aae031"})
 
 
@@ -50,7 +53,8 @@ def download(busitype: str) -> Transaction:
             return refused(context, head)
         found = matching(context, feed, asked)
         fresh = found if asked.get("aac002") else (each for each in found if each.key not in shelf.taken)
-        page = _page(context, head, islice(fresh, context.spec.max_rows))
+        own = [one_sided(record, asked) for record in islice(fresh, context.spec.max_rows)]
+        page = _page(context, head, own)
         shelf.pages.append(page)
         return Reply(success(**page.head, datalist=[placed.row for placed in page.records.values()]))
 
@@ -81,6 +85,14 @@ def matching(context: Context, feed: Feed, asked: JsonObject) -> Iterator[Record
         region = _region(context, feed, asked)
         if theirs and (not region or in_region(side, region)) and _fits(asked, record):
             yield record
+
+
+def one_sided(record: Record, asked: JsonObject) -> Record:
+    """Without the amounts and people of the side that the caller did not ask for (M73)."""
+    other = _PLACE_ONLY if asked.get("dlmode") == _HOME_SIDE else _HOME_ONLY
+    if other.isdisjoint(record.values):
+        return record
+    return replace(record, values={k: v for k, v in record.values.items() if k not in other})
 
 
 def shown(fields: Iterable[FieldSpec], values: JsonObject) -> JsonObject:

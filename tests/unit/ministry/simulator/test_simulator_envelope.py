@@ -113,7 +113,6 @@ def test_another_method_than_post_is_refused(province: Province) -> None:
         pytest.param({"timestamp": "2026-03-15 10:00:00"}, "RE1107", id="timestamp with dashes"),
         pytest.param({"aab301": "360000"}, "RE1070", id="another province's aab301"),
         pytest.param({"busitype": "GYU999"}, "RE1003", id="no transaction of the document"),
-        pytest.param({"busitype": "GYU003"}, "RE9999", id="a transaction not modelled yet"),
     ],
 )
 def test_the_shape_of_the_envelope_is_judged_after_opening(

@@ -161,10 +161,11 @@ def test_another_answer_verifies_but_has_another_requests_rows(rehearsal: Rehear
     assert rehearsal.effects() == ["stay:51010000001/ZY0", "stay:51010000001/ZY1"]
 
 
-def test_re1173_is_sealed_and_processes_nothing(rehearsal: Rehearsed) -> None:
-    rehearsal.faults("RE1173=times:1")
+@pytest.mark.parametrize("fault", ["RE1173", "RE1108", "RE1112", "RE1136"])
+def test_a_business_fault_is_sealed_and_processes_nothing(rehearsal: Rehearsed, fault: str) -> None:
+    rehearsal.faults({"name": fault, "times": 1})
     told = rehearsal.province.send("GYU101", admissions())
-    assert (told.code, told.busi) == ("PE0000", "RE1173")
+    assert (told.code, told.busi) == ("PE0000", fault)
     assert rehearsal.effects() == []
     assert rehearsal.province.ask("GYU101", rehearsal.province.refid(1)).busi == "RE1106"
 
