@@ -369,6 +369,8 @@ def test_skipping_an_unknown_one_lets_its_visit_go_on_but_not_who_comes_after_it
     waiting = world.message("B", draft(visit("v2")), after="A")
     free = world.message("C", draft(visit("v1")))
     assert (world.state(waiting), world.turn()) == (State.BLOCKED, free)
+    later = world.message("D", draft(visit("v2")))
+    assert world.state(later) is State.READY, "a skipped failure is passed on to nobody new"
     world.resolve(message, "accepted")
     assert world.state(waiting) is State.READY
 
