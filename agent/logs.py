@@ -109,7 +109,14 @@ def _install(handlers: list[logging.Handler], level: str) -> None:
     root.setLevel(logging.WARNING)
     for name in _OURS:
         logging.getLogger(name).setLevel(level.upper())
+    logging.getLogger("watchdog.observers.inotify").addFilter(_worth_telling)
     logging.captureWarnings(capture=True)
+
+
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """All that watchdog says, but not the error it may log whenever a watch is stopped: its thread asks
+    once more for events. Nothing is overlooked then, for a rescan finds what no watch reported."""
+    return not record.getMessage().endswith("queue_events() called when the thread is inactive")
 
 
 def _file_handler(log: LogConfig) -> logging.Handler:
@@ -194,12 +201,15 @@ class _Chain:
 
     def formatter(self, handler: logging.Handler) -> logging.Formatter:
         structlog = _structlog()
-        render: Any = structlog.processors.JSONRenderer(ensure_ascii=False, default=_refuse)
+        rendering: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False, default=_refuse)]
         if isinstance(handler, _ConsoleHandler):
-            render = structlog.dev.ConsoleRenderer(colors=handler.stream.isatty())
+            rendering = [
+                write_out_exception,
+                structlog.dev.ConsoleRenderer(colors=handler.stream.isatty()),
+            ]
         formatter: logging.Formatter = structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=self._shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *rendering],
         )
         return formatter
 
@@ -248,6 +258,28 @@ def _summary(error: BaseException) -> dict[str, Any]:
     elif isinstance(error, OSError):
         summary["errno"] = error.errno
     return summary
+
+
+def write_out_exception(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """For the console, whose renderer appends ``exception`` and ``stack`` as text: the summaries of
+    ``summarise_exception`` as lines, anything else under these names as one line."""
+    for key in ("exception", "stack"):
+        given = event.pop(key, None)
+        if given is not None:
+            event[key] = "\n".join(_lines(given))
+    return event
+
+
+def _lines(given: Any) -> Iterable[str]:
+    for one in given if isinstance(given, list) else [given]:
+        if not isinstance(one, dict) or "places" not in one:
+            yield str(one)
+            continue
+        told = [f"{key}={value}" for key, value in one.items() if key not in ("type", "places")]
+        yield " ".join([str(one.get("type")), *told])
+        yield from (f"    {place}" for place in one["places"])
 
 
 def _refuse(value: Any) -> str:

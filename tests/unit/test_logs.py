@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from agent import logs
 from agent.clock import ManualClock
@@ -37,7 +39,7 @@ def log_file(tmp_path: Path) -> Iterator[Path]:
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
 def test_a_line_carries_event_fields_level_logger_and_the_injected_time(log_file: Path) -> None:
@@ -188,6 +190,68 @@ def test_the_console_shows_readable_masked_lines_when_asked_for(log_file: Path) 
     assert "lane=L1" in shown
     assert ID_NUMBER not in shown
     assert "\x1b[" not in shown
+
+
+def test_the_console_shows_an_exception_as_lines_of_types_codes_and_places(
+    log_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    console = io.StringIO()
+    logs.configure(LogConfig(log_file, console="always"), console=console)
+    try:
+        try:
+            failing(NAME)
+        except ValueError as error:
+            raise KeyMissing("缺少密钥", hint="请导入", details={"key": "alpha/own"}) from error
+    except KeyMissing:
+        logs.get_logger("agent.x").exception("cannot encode", lane="L1")
+    first, outer, place, inner, *places = console.getvalue().splitlines()
+    assert "cannot encode" in first
+    assert "lane=L1" in first
+    assert outer == "agent.errors.KeyMissing code=key_missing message=缺少密钥 details={'key': 'alpha/own'}"
+    assert place.startswith(f"    {__file__}:")
+    assert inner == "builtins.ValueError"
+    assert places[-1].endswith(" failing")
+    assert NAME not in console.getvalue()
+    assert capsys.readouterr().err == ""
+
+
+KEYS = st.sampled_from(
+    ["exception", "stack", "exc_info", "stack_info", "level", "logger", "time", "timestamp"]
+)
+JSON_LIKE = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(KEYS | st.text(max_size=4), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = st.dictionaries(KEYS | st.text("abcxyz.é名", max_size=4), JSON_LIKE)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@given(fields=FIELDS)
+def test_no_field_whatever_its_name_and_shape_costs_a_line_on_file_or_console(
+    log_file: Path, capsys: pytest.CaptureFixture[str], fields: dict[str, Any]
+) -> None:
+    console = io.StringIO()
+    logs.configure(LogConfig(log_file, console="always"), console=console)
+    before = len(lines(log_file))
+    try:
+        failing(NAME)
+    except ValueError:
+        logs.get_logger("agent.x").error("worker failed", **{"exc_info": True, **fields})
+    assert "worker failed" in console.getvalue()
+    assert NAME not in console.getvalue()
+    assert len(lines(log_file)) == before + 1
+    assert "log line lost" not in capsys.readouterr().err
+
+
+def test_watchdog_is_heard_except_for_what_it_says_at_every_stop(log_file: Path) -> None:
+    logs.configure(LogConfig(log_file))
+    watchdog = logging.getLogger("watchdog.observers.inotify")
+    watchdog.error("InotifyEmitter.queue_events() called when the thread is inactive")
+    watchdog.warning("Inotify queue overflowed")
+    assert [line["event"] for line in lines(log_file)] == ["Inotify queue overflowed"]
 
 
 @pytest.mark.parametrize("console", ["auto", "never"])
