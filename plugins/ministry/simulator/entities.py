@@ -165,11 +165,12 @@ class Statement:
     aaz215: str = ""
 
 
-class Verification(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Verification:
     """What one GYD051 call found, for the GYU303 that names it."""
 
-    aac002: str
-    aac003: str
+    aac002: str = field(repr=False)
+    aac003: str = field(repr=False)
     akb020: str
     calltype: str
     aaz341: str

@@ -46,8 +46,8 @@ def of_kind(filings: Iterable[Filing], alc002: str) -> list[Filing]:
 
 
 def kind_of(ala491: str) -> str:
-    """The 协议机构类型 that a 备案申请类型 is for."""
-    return next(alc002 for alc002, fitting in _FITTING.items() if ala491 in fitting)
+    """The 协议机构类型 that a 备案申请类型 is for, "" where it is none of the table."""
+    return next((alc002 for alc002, fitting in _FITTING.items() if ala491 in fitting), "")
 
 
 def passes(filing: Filing, calltype: str, day: date) -> bool:

@@ -55,7 +55,7 @@ class Told:
 
     @property
     def rows(self) -> list[str]:
-        return [row["ret_code"] for row in self.data.get("datalist", [])]
+        return [row["ret_code"] for row in self.data.get("datalist", []) if "ret_code" in row]
 
 
 @dataclass

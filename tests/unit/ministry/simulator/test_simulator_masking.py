@@ -13,8 +13,11 @@ from plugins.ministry.simulator.transactions.base import Reply
 from plugins.ministry.simulator.wire import read_envelope
 from tests.unit.ministry.simulator.forms import PERSON, admissions
 from tests.unit.ministry.simulator.rehearsed import NOW, private_pem, rehearsed
+from tests.unit.ministry.simulator.test_simulator_restart import everything
 
 SECRET = json.dumps(PERSON, ensure_ascii=False)
+UNKEYED: dict[str, Any] = {"_filings_of": {}, "_by_person": {}, "verifications": {}}
+"""Indexes by identity number; and what is looked at by itself."""
 CALL = Call("POST", "/", "", {"access_key": PERSON["aac003"]}, SECRET.encode())
 
 
@@ -35,6 +38,18 @@ def test_a_value_masks_what_it_holds(value: Any) -> None:
     shown = repr(value)
     assert PERSON["aac002"] not in shown
     assert PERSON["aac003"] not in shown
+
+
+def test_everything_that_a_download_and_a_statement_keep_is_masked() -> None:
+    with rehearsed() as running:
+        everything(running.province)
+        world = running.built.platform.world
+        shown = repr({**vars(world), "people": list(world.people.values()), "history": [], **UNKEYED})
+        kept = [*world.filings.values(), *world.shelves.values(), *world.statements, *world.cards]
+        shown += repr(kept) + repr(list(world.verifications.values())) + repr(world.revocations)
+    names = [person.aac003 for person in world.people.values()]
+    numbers = [person.aac002 for person in world.people.values()]
+    assert [each for each in (*names, *numbers) if each in shown] == []
 
 
 def test_the_state_masks_its_people_and_the_sealing_its_keys() -> None:

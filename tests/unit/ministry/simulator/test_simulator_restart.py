@@ -9,8 +9,8 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError
-from tests.unit.ministry.simulator.forms import admissions, fee, fees, settlements
-from tests.unit.ministry.simulator.rehearsed import NOW, rehearsed
+from tests.unit.ministry.simulator.forms import SAMPLES, admissions, fee, fees, settlements
+from tests.unit.ministry.simulator.rehearsed import NOW, Province, rehearsed
 
 REFID = "51000020260315900001"
 
@@ -41,6 +41,51 @@ def test_the_state_comes_back_from_the_ledger_file(tmp_path: Path) -> None:
             "fee:51010000001/ZY0001/ROW000001",
             "fee:51010000001/ZY0001/ROW000003",
         ]
+
+
+def everything(province: Province) -> None:
+    """One of each thing that changes the state."""
+
+    def send(code: str, rows: list[dict[str, Any]] | None = None, **head: Any) -> dict[str, Any]:
+        told = province.send(code, SAMPLES[code].data(rows or [{}], head))
+        assert told.busi == "RE0000", told.data
+        assert set(told.rows) <= {"RE0000"}, told.data
+        return told.data
+
+    send("GYU009")
+    send("GYU006")
+    downloaded = province.send("GYD001", {}).data["datalist"]
+    send("GYU008", [{"busitype": "GYD001", "downno": row["downno"]} for row in downloaded])
+    send("GYU001")
+    send("GYD051")
+    send("GYU303", prerefid=province.refid(province.number))
+    aaz515 = send("GYU101")["datalist"][0]["aaz515"]
+    send("GYU102")
+    send("GYR001")
+    send("GYU102")
+    send("GYU103")
+    province.send("GYU002", SAMPLES["GYU002"].data([{}], {"aaz515": aaz515}))
+    aaz516 = send("GYU004", [{"aaz515": aaz515}])["datalist"][0]["aaz516"]
+    details = [{"aaz515": aaz515}, {"aaz515": aaz515, "aaz516": aaz516, "trtype": "2"}]
+    send("GYU003", details, aae020="13.00")
+    send("GYR004", [{"aaz515": aaz515}])
+    send("GYR003", aaz515=aaz515)
+    province.send("GYD101", {"dlmode": "2"})
+    province.send("GYD403", {"dlmode": "2"})
+
+
+def test_all_that_can_be_done_comes_back(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    with rehearsed(ledger=path) as first:
+        everything(first.province)
+        before, effects = vars(first.built.platform.world), first.effects()
+    later = ManualClock(NOW)
+    later.advance(86400)
+    with rehearsed(later, ledger=path) as second:
+        assert vars(second.built.platform.world) == before
+        assert second.effects() == effects
+        second.province.number = 100
+        assert second.province.send("GYD403", {"dlmode": "2"}).busi == "RE1135"
 
 
 def test_numbers_go_on_where_they_were(tmp_path: Path) -> None:
