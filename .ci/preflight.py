@@ -1,7 +1,6 @@
 """Says plainly what a machine lacks before anything is installed. Standard library only."""
 
 import importlib.util
-import shutil
 import sys
 
 PACKAGES = {"venv": "python3-venv", "ensurepip": "python3-venv", "sqlite3": "libsqlite3-0"}
@@ -15,8 +14,6 @@ def lacking():
     for module, package in PACKAGES.items():
         if importlib.util.find_spec(module) is None:
             missing.append(f"Python's module {module} is missing: on Debian  apt-get install {package}")
-    if sys.platform != "win32" and shutil.which("git") is None:
-        missing.append("git is missing: on Debian  apt-get install git")
     return missing
 
 

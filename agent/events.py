@@ -217,6 +217,9 @@ class Outcome:
     follow_ups: tuple[Draft, ...] = ()
     settled_by: str = "answer"
     already_there: bool = False
+    own_fault: bool = False
+    """With RETRY: it may be this message alone that is refused, for its size or form; the endpoint is
+    probed, and when it is well the message is tried once more and then parked."""
 
 
 class Finding(StrEnum):

@@ -24,10 +24,10 @@ IDLE_S = 10.0
 """How long an idle worker rests when nobody wakes it."""
 
 
-def halt(state: StreamState, error: AgentError) -> None:
-    """Stop a stream, aloud."""
+def halt(state: StreamState, error: AgentError, message: int = 0) -> None:
+    """Stop a stream, aloud; ``message`` is the one whose refusal stopped it."""
     log.error("lane stopped", lane=state.key.lane, code=error.code, reason=str(error))
-    state.stop(error)
+    state.stop(error, message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Chooser:
                 return self._claim(tx, head, expired)
 
     def _wants_probe(self, head: Head) -> bool:
-        failures = self.state.unheard(head.message) if head.draft.harmless else 0
-        return max(head.withdrawn, failures) >= self.state.settings.probe_after
+        failures = max(head.withdrawn, self.state.unheard(head.message))
+        return failures >= self.state.settings.probe_after
 
     def _claim(self, tx: Transaction, head: Head, expired: Callable[[], bool]) -> Step:
         """Without a wire id nothing is consumed: numbers are used up, or the calendar is wrong."""

@@ -32,11 +32,13 @@ class Withdraw:
 
 @dataclass(frozen=True, slots=True)
 class NotProcessed:
-    """The system says it did not process it; ``halt`` when it says that configuration is wrong."""
+    """The system says it did not process it; ``halt`` when it says that configuration is wrong,
+    ``own_fault`` when it may be this message alone that is refused."""
 
     code: str
     message: str
     halt: bool = False
+    own_fault: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def judge_answer(outcome: Outcome, head: Head) -> Decision:
     still open: the stored answer of that attempt decides.
     """
     if outcome.verdict is Verdict.RETRY:
-        return NotProcessed(outcome.code, outcome.message)
+        return NotProcessed(outcome.code, outcome.message, own_fault=outcome.own_fault)
     if outcome.verdict is Verdict.HALT:
         return NotProcessed(outcome.code, outcome.message, halt=True)
     if outcome.verdict is Verdict.UNKNOWN:

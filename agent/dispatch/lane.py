@@ -109,7 +109,7 @@ class Lane:
         message, attempt = step.head.message, step.attempt.number
         last_try = self._commits.last_try(message)
         decision = self.exchange.deliver(step.head, step.draft, step.attempt.ids, step.expired)
-        self._note(decision, step)
+        self._note(decision, step, last_try=last_try)
         return self._commits.finish(
             lambda tx: self._commits.tell(
                 *record_decision(tx, step, decision, self.clock.now(), last_try=last_try)
@@ -117,7 +117,7 @@ class Lane:
             lambda tx: tx.doubt(message, attempt, "not storable", self.clock.now()),
         )
 
-    def _note(self, decision: Decision, step: Send) -> None:
+    def _note(self, decision: Decision, step: Send, *, last_try: bool) -> None:
         """What the exchange says about the endpoint, for the whole stream."""
         state, message = self.state, step.head.message
         if not isinstance(decision, Doubt):
@@ -129,8 +129,12 @@ class Lane:
                 halt(state, error)
             case Withdraw(error):
                 state.failed(error.code)
+            case NotProcessed(code, halt=halted, own_fault=own) if last_try and (halted or own):
+                log.warning("message refused though its endpoint is well", lane=state.key.lane, code=code)
             case NotProcessed(code, text, halt=True):
-                halt(state, _refused(code, text))
+                halt(state, _refused(code, text), message)
+            case NotProcessed(code, own_fault=True):
+                state.suspect(message)
             case NotProcessed(code):
                 state.failed(code)
             case Doubt(why, distrusted, already_there):
@@ -210,9 +214,10 @@ class Lane:
     def _probe_halted(self) -> Step:
         if self._endpoint_is_well() is True:
             log.info("lane resumed after a good probe", lane=self.state.key.lane)
+            refused = self.state.halted_on
             self.state.resume()
-        else:
-            self.state.pause(self.state.settings.probe_halted_every_s)
+            return self._commits.choose(probed=refused)
+        self.state.pause(self.state.settings.probe_halted_every_s)
         return self._commits.start()
 
     def _probe(self, head: Head) -> Step:

@@ -21,9 +21,9 @@ def record_decision(
     match decision:
         case Settle(outcome):
             return (tx.settle(message, outcome, now),)
-        case NotProcessed(code, text):
+        case NotProcessed(code, text, halted, own_fault):
             tx.retry(message, attempt, code, text)
-            return ()
+            return (tx.park(message, PARKED, now),) if last_try and (halted or own_fault) else ()
         case Doubt(why):
             tx.doubt(message, attempt, why, now)
             return (tx.park(message, PARKED, now),) if last_try and step.draft.harmless else ()

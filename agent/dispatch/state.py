@@ -42,6 +42,8 @@ class StreamState:
     settings: LaneSettings
     doubts: Doubts = field(default_factory=Doubts, init=False)
     halt: Halt | None = field(default=None, init=False)
+    halted_on: int = field(default=0, init=False)
+    """The message whose refusal stopped the stream; 0 when it was none's."""
     trouble: str = field(default="", init=False)
     """The code of the last failure to reach the endpoint; "" when the last exchange went well."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
@@ -82,15 +84,17 @@ class StreamState:
         with self._lock:
             return self._suspicion.note()
 
-    def stop(self, error: AgentError) -> None:
+    def stop(self, error: AgentError, message: int = 0) -> None:
         """Stop the stream until a person, or a good probe, lets it go on."""
         with self._lock:
+            self.halted_on = message
             self.halt = Halt(error.code, error.message, error.hint, self.clock.now())
             self._pause(self.settings.probe_halted_every_s)
 
     def resume(self) -> None:
         with self._lock:
             self.halt = None
+            self.halted_on = 0
             self._suspicion.clear()
             self._backoff.reset()
             self._resume_at = 0.0
@@ -113,8 +117,14 @@ class StreamState:
         with self._lock:
             return frozenset(self._in_hand - {but})
 
+    def suspect(self, message: int) -> None:
+        """It was refused for what may be its own fault: the endpoint is probed before it is sent again."""
+        with self._lock:
+            self._unheard[message] = self.settings.probe_after
+
     def unheard(self, message: int) -> int:
-        """How often in a row a harmless message left and no answer to it came."""
+        """How often in a row a harmless message left and no answer to it came; enough for a probe where
+        another one is suspected."""
         with self._lock:
             return self._unheard[message]
 

@@ -49,9 +49,9 @@ _STATUS: Final[Mapping[int, tuple[Verdict, str]]] = {
     HTTPStatus.METHOD_NOT_ALLOWED: (Verdict.HALT, _ADDRESS),
     HTTPStatus.UNAUTHORIZED: (Verdict.HALT, _RIGHTS),
     HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (Verdict.HALT, _RIGHTS),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Verdict.HALT, _LIMITS),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (Verdict.HALT, _LIMITS),
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (Verdict.HALT, _LIMITS),
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Verdict.RETRY, _LIMITS),
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (Verdict.RETRY, _LIMITS),
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (Verdict.RETRY, _LIMITS),
     HTTPStatus.TOO_MANY_REQUESTS: (Verdict.RETRY, "网关限制了请求频率，稍后自动重试"),
 }
 """Statuses by which a gateway says that it did not pass the request on. Any other leaves it open, 403
@@ -104,7 +104,8 @@ def _by_status(status: int, *, harmless: bool) -> Outcome:
     verdict, mend = _STATUS.get(status, (Verdict.UNKNOWN, "没有收到平台的答复，处理结果待查询"))
     if status == HTTPStatus.FORBIDDEN and harmless:
         verdict, mend = Verdict.HALT, _RIGHTS
-    return Outcome(verdict, code=f"HTTP{status}", message=f"HTTP 状态 {status}：{mend}")
+    own = mend is _LIMITS
+    return Outcome(verdict, code=f"HTTP{status}", message=f"HTTP 状态 {status}：{mend}", own_fault=own)
 
 
 def _by_code(answer: Answer) -> Outcome:

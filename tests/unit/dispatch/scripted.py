@@ -37,6 +37,7 @@ REFUSED = Outcome(Verdict.REJECTED, code="E1", message="refused")
 THERE = Outcome(Verdict.REJECTED, code="E2", message="already there", already_there=True)
 TOO_OFTEN = Outcome(Verdict.RETRY, code="E3")
 UNCLEAR = Outcome(Verdict.UNKNOWN, code="P9")
+TOO_LARGE = Outcome(Verdict.RETRY, code="HTTP413", own_fault=True)
 NO_RIGHTS = Outcome(Verdict.HALT, code="P2", message="no rights")
 
 

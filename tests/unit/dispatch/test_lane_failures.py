@@ -26,6 +26,7 @@ from tests.unit.dispatch.scripted import (
     RAW,
     REFUSED,
     THERE,
+    TOO_LARGE,
     TOO_OFTEN,
     UNCLEAR,
     Lost,
@@ -153,6 +154,27 @@ def test_too_often_is_tried_again_at_its_place_after_a_rest(bench):
     assert bench.state.trouble == ""
 
 
+def test_a_message_that_is_refused_for_its_size_is_parked_and_holds_up_nobody(bench):
+    """A gateway that lets no large body through must not stop a hospital."""
+    large, small = bench.drop("A"), bench.drop("B")
+    bench.platform.then(TOO_LARGE, TOO_LARGE)
+    bench.go()
+    assert bench.state_of(large) == State.PARKED
+    assert bench.attempts(large) == ["answered", "answered"]
+    assert bench.state_of(small) == State.ACCEPTED
+    assert bench.state.halt is None
+
+
+def test_a_message_that_is_refused_for_its_size_waits_while_the_endpoint_is_not_well(bench):
+    large = bench.drop("A")
+    bench.platform.then(TOO_LARGE)
+    bench.platform.probe_script.append(NO_RIGHTS)
+    bench.go()
+    assert bench.state_of(large) == State.READY
+    bench.wait_and_go()
+    assert bench.state_of(large) == State.ACCEPTED
+
+
 # -- configuration -----------------------------------------------------------------------------------
 def test_a_lane_that_is_told_of_wrong_rights_stops_and_consumes_nothing(bench):
     first, second = bench.drop("A"), bench.drop("B")
@@ -185,6 +207,17 @@ def test_a_halted_lane_goes_on_after_a_good_probe_and_not_after_a_bad_one(bench)
     bench.wait_and_go()
     assert bench.state.halt is None
     assert bench.state_of(message) == State.ACCEPTED
+
+
+def test_a_message_that_alone_stops_its_lane_is_parked_after_a_good_probe(bench):
+    first, second = bench.drop("A"), bench.drop("B")
+    bench.platform.then(NO_RIGHTS, NO_RIGHTS)
+    bench.go()
+    assert bench.state.halt is not None
+    bench.wait_and_go()
+    assert bench.state_of(first) == State.PARKED
+    assert bench.state_of(second) == State.ACCEPTED
+    assert bench.state.halt is None
 
 
 @pytest.mark.parametrize("where", ["encode", "prepare", "send"])
