@@ -14,6 +14,7 @@ from agent.errors import ConfigurationError, ControlError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from agent.checks import Finding
     from agent.config import AgentConfig
@@ -41,7 +42,7 @@ def _findings(session: Session) -> list[Mapping[str, str]]:
     try:
         config = session.load(registry)
     except ConfigurationError as error:
-        return [finding.as_json() for finding in _of_configuration(error)]
+        return [finding.as_json() for finding in _of_configuration(error, session.path())]
     try:
         found = session.client(config).call("check")["findings"]
         return [dict(finding) for finding in found]
@@ -75,14 +76,15 @@ def _own_findings(config: AgentConfig, registry: Registry, unreachable: ControlE
     return findings
 
 
-def _of_configuration(error: ConfigurationError) -> list[Finding]:
+def _of_configuration(error: ConfigurationError, path: Path) -> list[Finding]:
     from agent.checks import Finding, Level
 
     problems = error.details.get("problems")
     if not isinstance(problems, tuple):
         return [Finding("configuration", Level.ERROR, "", error.message, error.hint)]
     return [
-        Finding("configuration", Level.ERROR, key, expected, "请修改配置文件") for key, expected in problems
+        Finding("configuration", Level.ERROR, key, expected, f"请修改配置文件 {path}")
+        for key, expected in problems
     ]
 
 

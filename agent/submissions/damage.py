@@ -19,7 +19,8 @@ MAX_FAULTS = 200
 
 _SCIENTIFIC = re.compile(r"\s*[+-]?\d+(?:\.\d*e\+?|e\+)\d+\s*", re.ASCII | re.IGNORECASE)
 _EXPONENT = re.compile(r"(?<=[\d.])[eE]\d", re.ASCII)
-_UNFIT = re.compile("[\ud800-\udfff\ufffd\0]")
+UNFIT = re.compile("[\ud800-\udfff\ufffd\0]")
+UNFIT_SAID = "含有不成对的代理字符、U+FFFD 或空字符，文字已损坏"
 
 
 def scientific(value: object) -> bool:
@@ -46,10 +47,8 @@ def damages(data: Json, shape: Shape | None) -> Iterator[Fault]:
     names = shape.names if shape is not None else frozenset()
     identifiers = shape.identifiers if shape is not None else frozenset()
     for pointer, code, value in _leaves(data):
-        if isinstance(value, str) and _UNFIT.search(value):
-            yield Fault(
-                pointer, "unfit_characters", "含有不成对的代理字符、U+FFFD 或空字符，文字已损坏", code
-            )
+        if isinstance(value, str) and UNFIT.search(value):
+            yield Fault(pointer, "unfit_characters", UNFIT_SAID, code)
         if code in names and lost_characters(value):
             yield name_fault(pointer, code)
         if code in identifiers and scientific(value):
@@ -78,7 +77,7 @@ def _leaves(data: Json) -> Iterator[tuple[str, str, Json]]:
         pointer, code, value = pending.pop()
         if isinstance(value, dict):
             for key, child in reversed(value.items()):
-                damaged = _UNFIT.search(key) is not None  # and would damage the pointer, too
+                damaged = UNFIT.search(key) is not None  # and would damage the pointer, too
                 add((pointer, "", key) if damaged else (f"{pointer}/{escaped(key)}", key, child))
         elif isinstance(value, list):
             for number in range(len(value) - 1, -1, -1):

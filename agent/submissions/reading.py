@@ -8,6 +8,7 @@ from typing import Any
 
 from agent.errors import Fault
 from agent.events import JsonObject, Submission
+from agent.submissions.damage import UNFIT, UNFIT_SAID
 from agent.submissions.names import ID_RULE, FileName, is_id
 from agent.submissions.options import OPTION_NAMES, read_option
 from agent.submissions.rules import ReadFailure, ReadingRules
@@ -64,6 +65,9 @@ class Reading:
             self.fault("option_type", f"{key} 应为文本", pointer=f"/{key}", code=key, name=name)
             return carried
         given = given.strip()
+        if UNFIT.search(given):
+            self.fault("unfit_characters", f"{key} {UNFIT_SAID}", pointer=f"/{key}", code=key, name=name)
+            return carried
         if carried and carried != given:
             message = f"文件名中的 {key} 与文件内容中的不一致"
             self.fault(f"{key}_mismatch", message, pointer=f"/{key}", code=key, name=name)

@@ -278,7 +278,9 @@ def test_check_tells_every_problem_of_the_configuration_as_a_finding(invoke: Inv
     path.write_text("[agent]\nnode = 5\n[log]\nlevel = 'loud'\n")
     said = invoke("check", "--config", path, "--json")
     assert said.code == exits.FAILURE
-    assert [finding["subject"] for finding in said.json()["findings"]] == ["log.level", "agent.node"]
+    findings = said.json()["findings"]
+    assert [finding["subject"] for finding in findings] == ["log.level", "agent.node"]
+    assert all(str(path) in finding["hint"] for finding in findings)
 
 
 def test_check_without_a_daemon_says_so_and_judges_what_it_can(

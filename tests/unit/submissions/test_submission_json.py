@@ -226,3 +226,12 @@ def test_faults_and_errors_show_no_content() -> None:
     shown = repr(failed) + str(failed) + "".join(str(fault.as_json()) for fault in failed.faults)
     assert "李四" not in shown
     assert "HIS-1" not in repr(read_one(full())).replace("id='HIS-1'", "")
+
+
+@pytest.mark.parametrize("key", ["transaction", "id"])
+@pytest.mark.parametrize("damage", ["\\ud800", "\\ufffd", "\\u0000"])
+def test_damaged_keys_are_the_hiss_fault_and_are_not_taken_over(key: str, damage: str) -> None:
+    text = full(**{key: "X@"}).replace("X@", f"VISIT{damage}")
+    refused = failure(text)
+    assert [(fault.rule, fault.pointer) for fault in refused.faults] == [("unfit_characters", f"/{key}")]
+    assert getattr(refused, key) == ""
