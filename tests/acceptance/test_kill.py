@@ -13,6 +13,7 @@ from agent.demo.stage import eventually
 from tests.acceptance.workload import (
     OTHER_INSTITUTION,
     OTHER_PERSON,
+    Answers,
     Visit,
     check_ledger,
     check_results,
@@ -59,63 +60,71 @@ pytestmark = [
 ]
 
 
-def play(stage, point, files, *, faults=()):
+@pytest.fixture
+def answers(stage):
+    with Answers(stage.results) as answers:
+        yield answers
+
+
+def play(stage, answers, point, files, *, faults=()):
     """Drop everything, die at ``point``, start again."""
     stage.start_platform("guards=off", *(f"fault={fault}" for fault in faults))
     for name, content in files:
         stage.drop(name, content)
     stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point}, wait=False)
     assert stage.agent.wait(30) == -signal.SIGKILL, "the point was not reached"
+    answers.look()
     stage.start_agent()
 
 
-def finish(stage, visits, files):
+def finish(stage, answers, visits, files):
     results = stage.wait_for_results(len(files), 60)
     check_results(results, visits)
     check_ledger(stage, visits)
     assert stage.stop_agent() == 0
-    assert stage.final_results() == results
+    answers.check(results)
 
 
 @pytest.mark.parametrize("point", ALONG_THE_WAY)
-def test_after_a_kill_everything_is_delivered_once_in_order_and_answered_once(stage, point):
+def test_after_a_kill_everything_is_delivered_once_in_order_and_answered_once(stage, answers, point):
     files = interleaved(VISITS)
-    play(stage, point, files)
-    finish(stage, VISITS, files)
+    play(stage, answers, point, files)
+    finish(stage, answers, VISITS, files)
 
 
 @pytest.mark.parametrize("point", ["inquiry.before_send", "inquiry.after_answer"])
-def test_a_kill_while_an_outcome_is_inquired_about_changes_nothing(stage, point):
+def test_a_kill_while_an_outcome_is_inquired_about_changes_nothing(stage, answers, point):
     files = interleaved(VISITS)
-    play(stage, point, files, faults=["drop_after=every:3,on:GYU101+GYU102+GYU103"])
-    finish(stage, VISITS, files)
+    play(stage, answers, point, files, faults=["drop_after=every:3,on:GYU101+GYU102+GYU103"])
+    finish(stage, answers, VISITS, files)
 
 
 @pytest.mark.parametrize("point", ["intake.after_stage", "intake.after_stage:4", "outbox.before_commit:3"])
-def test_a_kill_while_a_large_file_is_taken_in_leaves_no_half_of_it(stage, point):
+def test_a_kill_while_a_large_file_is_taken_in_leaves_no_half_of_it(stage, answers, point):
     files = interleaved(LARGE)
-    play(stage, point, files)
-    finish(stage, LARGE, files)
+    play(stage, answers, point, files)
+    finish(stage, answers, LARGE, files)
 
 
-def test_a_kill_while_recovering_from_a_kill_is_recovered_from(stage):
+def test_a_kill_while_recovering_from_a_kill_is_recovered_from(stage, answers):
     files = interleaved(VISITS)
-    play_twice(stage, files)
-    finish(stage, VISITS, files)
+    play_twice(stage, answers, files)
+    finish(stage, answers, VISITS, files)
 
 
-def play_twice(stage, files):
+def play_twice(stage, answers, files):
     stage.start_platform("guards=off")
     for name, content in files:
         stage.drop(name, content)
     for point in ("dispatch.before_commit:2", "recovery.before_commit"):
         stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point}, wait=False)
         assert stage.agent.wait(30) == -signal.SIGKILL
+        answers.look()
     stage.start_agent()
 
 
 @pytest.mark.parametrize("point", ["daemon.stopping", "daemon.before_close"])
-def test_a_kill_while_stopping_is_like_any_other(stage, point):
+def test_a_kill_while_stopping_is_like_any_other(stage, answers, point):
     files = interleaved(VISITS)
     stage.start_platform("guards=off")
     stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point})
@@ -124,5 +133,6 @@ def test_a_kill_while_stopping_is_like_any_other(stage, point):
     eventually(lambda: stage.admin("ledger?limit=1"), "the first effect")
     stage.agent.send_signal(signal.SIGTERM)
     assert stage.agent.wait(30) == -signal.SIGKILL
+    answers.look()
     stage.start_agent()
-    finish(stage, VISITS, files)
+    finish(stage, answers, VISITS, files)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from pathlib import Path
 
 PERSON = {"aac002": "519900198408230014", "aac003": "演练甲"}
 OTHER_PERSON = {"aac002": "519900198408240028", "aac003": "演练乙"}
@@ -117,6 +119,69 @@ def check_results(results, visits) -> None:
             )
         assert len(by_id[f"{visit.stay}-2"][0]["rows"]) == visit.rows
     assert by_id["BAD-1"][0]["state"] == "invalid"
+
+
+class Answers:
+    """Reads every result whenever it changes, from a thread of its own, and at every :meth:`look`: what
+    a HIS has once read as final must stay as it is, byte for byte, whatever becomes of the agent."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: dict[str, tuple[int, ...]] = {}
+        self._versions: dict[str, list[bytes]] = {}
+        self._looking = threading.Lock()
+        self._done = threading.Event()
+        self._watching = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self):
+        self._watching.start()
+        return self
+
+    def __exit__(self, *_raised):
+        self._done.set()
+        self._watching.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.005):
+            self.look()
+
+    def look(self) -> None:
+        """Read what changed since the last look; what an earlier look found must still be there."""
+        with self._looking:
+            if not self._folder.is_dir():
+                return
+            here = {path.name: path for path in self._folder.iterdir() if not path.name.startswith(".")}
+            for name, path in here.items():
+                self._read(name, path)
+            for name in self._versions.keys() - here.keys():
+                self._note(name, b"{}")
+
+    def _read(self, name: str, path: Path) -> None:
+        facts = path.stat()
+        signature = (facts.st_ino, facts.st_mtime_ns, facts.st_size)
+        if self._seen.get(name) != signature:
+            self._note(name, path.read_bytes())
+            self._seen[name] = signature
+
+    def _note(self, name: str, content: bytes) -> None:
+        versions = self._versions.setdefault(name, [])
+        if not versions or versions[-1] != content:
+            versions.append(content)
+
+    def check(self, results) -> None:
+        """``results`` are the final ones, and the first final form that each was read in."""
+        self.look()
+        assert self._watching.is_alive(), "nobody watched"
+        read = {name: [json.loads(one) for one in versions] for name, versions in self._versions.items()}
+        for name, forms in read.items():
+            finals = [number for number, form in enumerate(forms) if form.get("final")]
+            after = [_shown(form) for form in forms[finals[0] :]] if finals else []
+            assert len(after) <= 1, f"{name} changed after its final form: {after}"
+        assert {name: forms[-1] for name, forms in read.items()} == results
+
+
+def _shown(form) -> dict:
+    return {key: form.get(key) for key in ("revision", "finished_at", "state", "final")}
 
 
 def _json(transaction, his_id, data) -> bytes:
