@@ -78,7 +78,11 @@ def skip(session: Session, message: int, reason: str) -> None:
 @pass_session
 def cancel(session: Session, message: int, reason: str) -> None:
     answer = _act(session, "outbox.cancel", message, reason)
-    _tell(session, answer, f"消息 {message} 所属的提交已取消")
+    if answer["whole"]:
+        sentence = f"消息 {message} 所属的提交已取消"
+    else:
+        sentence = f"消息 {message} 所属的提交中尚未发出的部分已取消；已经发出的部分以平台的结果为准"
+    _tell(session, answer, sentence)
 
 
 @command.command("resolve", help="裁定结果不明或暂停的消息：对方已受理、已拒绝，或重新发送。")

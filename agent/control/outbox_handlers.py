@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from agent.errors import ControlError
+from agent.outbox.model import Cancelled
 
 if TYPE_CHECKING:
     from agent.clock import Clock
@@ -62,14 +63,19 @@ class OutboxHandlers:
         view = self._view(args)
         with self._outbox.write(urgent=True) as act:
             done = act.cancel(view.submission, args["who"], args["why"], self._clock.now())
-        if not done:
+        if done is Cancelled.NOTHING:
             raise ControlError(
-                f"消息 {view.message} 所属的提交已经发出或可能已经发出，不能取消",
+                f"消息 {view.message} 所属的提交已经发出或可能已经发出，没有可以取消的部分",
                 hint="请等它有结果；结果不明的用 outbox resolve 裁定",
                 details={"code": "not_possible"},
             )
         self._decided()
-        return {"message": view.message, "submission": view.submission, "cancelled": True}
+        return {
+            "message": view.message,
+            "submission": view.submission,
+            "cancelled": True,
+            "whole": done is Cancelled.WHOLE,
+        }
 
     def _resolve(self, args: JsonObject, verdict: str, data: JsonObject) -> JsonObject:
         view = self._view(args)

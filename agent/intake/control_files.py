@@ -2,7 +2,8 @@
 
 ``<id>.cancel``, ``<id>.ack`` and ``<id>.resolve.json`` lie in the inbox like submissions and keep their
 place among them. The submission's next result is the answer; an act that cannot be done gets a
-result of its own that says why.
+result of its own that says why. That a file was carried out is committed with what it did: one that a
+crash left claimed is filed away, and not carried out again.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from agent import jsontext
 from agent.clock import Clock
 from agent.errors import ControlError, Fault
 from agent.events import JsonObject
+from agent.faults import crash_point
+from agent.intake.control_targets import NOTHING_OPEN, OPEN, TOO_LATE, choose
 from agent.logs import get_logger
 from agent.outbox.base import Outbox, Transaction
-from agent.outbox.model import NewSubmission, ReplyAddress, State
-from agent.replies.writer import ResultFolder, result_name
+from agent.outbox.model import Cancelled, NewSubmission, ReplyAddress, State
+from agent.replies.naming import result_name
+from agent.replies.writer import ResultFolder
 from agent.sources.base import Claimed
 
 log = get_logger("agent.intake")
 
 WHO: Final = "HIS"
 SUFFIXES: Final = {".cancel": "cancel", ".ack": "ack", ".resolve.json": "resolve"}
-OPEN: Final = frozenset({State.UNKNOWN, State.PARKED})
 VERDICTS: Final = ("accepted", "rejected", "resend")
+
+_Read = tuple[ReplyAddress, str]
+"""Where a result lies that was read, and the id of its submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +48,23 @@ class ControlFiles:
     changed: Callable[[], None]
 
     def carry_out(self, claimed: Claimed, raw: bytes) -> bool:
-        """Do what the file says; false when it could not be done, which is answered."""
-        his_id, act = split(claimed.name)
-        read: list[ReplyAddress] = []
+        """Do what the file says, once; false when it could not be done, which is answered."""
+        name, act = split(claimed.name)
+        read: list[_Read] = []
         with self.outbox.write() as tx:
+            known = tx.control_done(claimed.event_id)
+            if known is not None:
+                return known
             try:
-                fault = self._act(tx, his_id, act, raw, read)
+                fault = self._act(tx, name, act, raw, read)
             except ControlError as error:
                 fault = Fault("", error.code, str(error))
             if fault is not None:
                 tx.accept(self._refused(claimed, [fault], raw))
-        for address in read:
+            tx.note_control(claimed.event_id, fault is None)
+            crash_point("control.before_commit")
+        crash_point("control.after_commit")
+        for address, his_id in read:
             self._remove_result(address, his_id)
         self.changed()
         return fault is None
@@ -64,32 +76,31 @@ class ControlFiles:
         self.changed()
         return False
 
-    def _act(
-        self, tx: Transaction, his_id: str, act: str, raw: bytes, read: list[ReplyAddress]
-    ) -> Fault | None:
-        found = tx.find(self.system, his_id)
-        if not found:
-            return Fault("", "control_unknown_id", f"没有 id 为 {his_id} 的提交")
-        submission, now = found[0], self.clock.now()
+    def _act(self, tx: Transaction, name: str, act: str, raw: bytes, read: list[_Read]) -> Fault | None:
+        target = choose(tx, self.outbox, self.system, name, act)
+        if isinstance(target, Fault):
+            return target
         if act == "ack":
-            read.extend(tx.acknowledge(submission, WHO, now))
+            addresses = tx.acknowledge(target.submission, WHO, self.clock.now())
+            read.extend((address, target.id) for address in addresses)
             return None
         if act == "cancel":
-            if tx.cancel(submission, WHO, "control file", now):
-                return None
-            return Fault("", "control_too_late", "该提交已经发送、结果未定或已有最终结果，不能取消")
-        return self._resolve(tx, submission, raw)
+            done = tx.cancel(target.submission, WHO, "control file", self.clock.now())
+            return TOO_LATE if done is Cancelled.NOTHING else None
+        return self._resolve(tx, target.submission, raw)
 
     def _resolve(self, tx: Transaction, submission: int, raw: bytes) -> Fault | None:
         try:
             verdict, data = read_verdict(raw)
         except jsontext.JsonTextError as error:
             return Fault("", "control_not_readable", str(error))
-        waiting = [m.message for m in self.outbox.messages_of(submission) if m.state in OPEN]
+        waiting = [m for m in self.outbox.messages_of(submission) if m.state in OPEN]
         if not waiting:
-            return Fault("", "control_nothing_open", "该提交没有等待人工决定的消息（unknown 或 parked）")
-        for message in waiting:
-            tx.resolve(message, verdict, data, WHO, "control file", self.clock.now())
+            return NOTHING_OPEN
+        for place, message in enumerate(waiting):
+            if place and verdict == "rejected" and message.state is State.PARKED:
+                continue  # cancelled with the rejection before it
+            tx.resolve(message.message, verdict, data, WHO, "control file", self.clock.now())
         return None
 
     def _remove_result(self, address: ReplyAddress, his_id: str) -> None:
@@ -117,7 +128,7 @@ class ControlFiles:
 
 
 def split(file_name: str) -> tuple[str, str]:
-    """``(id, act)`` of a control file's name."""
+    """``(name, act)`` of a control file: the name is ``<id>`` or ``<transaction>__<id>``."""
     for suffix, act in SUFFIXES.items():
         if file_name.casefold().endswith(suffix):
             return file_name[: -len(suffix)], act

@@ -28,6 +28,7 @@ from agent.events import Draft, JsonObject, Outcome
 from agent.outbox.model import (
     Accepted,
     Attempt,
+    Cancelled,
     DueReply,
     Head,
     LaneKey,
@@ -122,8 +123,9 @@ class Transaction(Protocol):
         """Submissions by the HIS's id, newest first."""
         ...
 
-    def cancel(self, submission: int, who: str, why: str, now: datetime) -> bool:
-        """Cancel what has not been sent. False when something of it is, or may be, on the wire."""
+    def cancel(self, submission: int, who: str, why: str, now: datetime) -> Cancelled:
+        """Cancel what has not been sent; what is, or may be, on the wire stays as it is.
+        Raises ControlError while the submission is staged."""
         ...
 
     def resolve(
@@ -139,6 +141,14 @@ class Transaction(Protocol):
 
     def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
         """The HIS has read the result; returns where it was written."""
+        ...
+
+    def note_control(self, event_id: str, done: bool) -> None:
+        """Record that a control file was carried out, or refused, with what it did: in one commit."""
+        ...
+
+    def control_done(self, event_id: str) -> bool | None:
+        """How the control file of an event ended: carried out or refused; None for a new one."""
         ...
 
     def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:

@@ -7,7 +7,7 @@ from datetime import datetime
 from agent.errors import ControlError
 from agent.events import JsonObject, Outcome, Verdict
 from agent.outbox import blocking, references
-from agent.outbox.model import FINAL, AttemptState, ReplyAddress, Settled, State
+from agent.outbox.model import FINAL, AttemptState, Cancelled, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.settling import end, store_answer, withdraw_unsent
 from agent.outbox.states import check_move
@@ -16,7 +16,7 @@ from agent.outbox.work import Row, Work
 
 _UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
 _FAILED = _UNDECIDED | {State.REJECTED, State.PARTIAL, State.EXPIRED}
-_ON_THE_WIRE = (State.IN_FLIGHT, State.INQUIRING, State.UNKNOWN)
+_NEVER_SENT = frozenset({State.CANCELLED, State.EXPIRED, State.INVALID})
 
 DECISION = "decision"
 """``settled_by`` of what a person or a control file resolved."""
@@ -76,17 +76,18 @@ def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, .
     return tuple(row["number"] for row in rows if transaction in {"", row["transaction_code"]})
 
 
-def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> bool:
+def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Cancelled:
     row = _asked(work, "submission", submission)
     if row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
     _note(work, submission, None, "cancel", who, why, now)
     if row["state"] in FINAL:
-        return row["state"] in {State.CANCELLED, State.EXPIRED, State.INVALID}
-    withdraw_unsent(work, submission, to_micros(now))
+        return Cancelled.WHOLE if row["state"] in _NEVER_SENT else Cancelled.NOTHING
+    if not withdraw_unsent(work, submission, to_micros(now)):
+        return Cancelled.NOTHING
     finish_step(work)
     states = {message["state"] for message in work.all("message_states", submission)}
-    return states.isdisjoint(_ON_THE_WIRE)
+    return Cancelled.WHOLE if states <= _NEVER_SENT else Cancelled.REST
 
 
 def resolve(

@@ -122,6 +122,17 @@ class Accepted:
     messages: int = 0
 
 
+class Cancelled(StrEnum):
+    """What cancelling a submission changed."""
+
+    WHOLE = "whole"
+    """Nothing of it was, or will be, taken by the system; also when that was so before."""
+    REST = "rest"
+    """What had not been sent; some of it is, or may be, on the wire, or has its answer."""
+    NOTHING = "nothing"
+    """Nothing was left to cancel: all of it is on the wire, in doubt or answered."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One try on the wire. ``ids`` are the wire ids it used (``wire_id`` is the main one)."""

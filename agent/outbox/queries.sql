@@ -174,6 +174,14 @@ FROM reply r JOIN submission s ON s.number = r.submission WHERE r.number = ?;
 -- name: mark_reply
 UPDATE reply SET written_revision = ?, written_at = ?, due_at = ? WHERE number = ?;
 
+-- ============ control files
+
+-- name: control_event
+SELECT done FROM control_event WHERE event_key = ?;
+
+-- name: note_control
+INSERT INTO control_event (event_key, done) VALUES (?, ?);
+
 -- ============ messages
 
 -- name: add_message

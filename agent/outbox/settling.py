@@ -170,10 +170,12 @@ def _cancel_later(work: Work, message: Row, now: datetime) -> list[Held]:
     return rows
 
 
-def withdraw_unsent(work: Work, submission: int, now: int) -> None:
-    """Cancel all of a submission that has not been sent."""
-    for message in work.all("later_siblings", submission, -1, -1):
+def withdraw_unsent(work: Work, submission: int, now: int) -> int:
+    """Cancel all of a submission that has not been sent; returns how many messages that were."""
+    unsent = work.all("later_siblings", submission, -1, -1)
+    for message in unsent:
         cancel(work, message, now)
+    return len(unsent)
 
 
 def cancel(work: Work, message: Row, now: int) -> list[Held]:

@@ -8,7 +8,16 @@ from datetime import datetime
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
 from agent.outbox import claiming, deciding, intake, purging, settling, staging, submissions
-from agent.outbox.model import Accepted, Attempt, Head, LaneKey, NewSubmission, ReplyAddress, Settled
+from agent.outbox.model import (
+    Accepted,
+    Attempt,
+    Cancelled,
+    Head,
+    LaneKey,
+    NewSubmission,
+    ReplyAddress,
+    Settled,
+)
 from agent.outbox.work import Work
 
 
@@ -81,7 +90,7 @@ class SqliteTransaction:
     def find(self, system: str, his_id: str, transaction: str = "") -> tuple[int, ...]:
         return deciding.find(self._work, system, his_id, transaction)
 
-    def cancel(self, submission: int, who: str, why: str, now: datetime) -> bool:
+    def cancel(self, submission: int, who: str, why: str, now: datetime) -> Cancelled:
         return deciding.cancel(self._work, submission, who, why, now)
 
     def resolve(
@@ -94,6 +103,13 @@ class SqliteTransaction:
 
     def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
         return deciding.acknowledge(self._work, submission, who, now)
+
+    def note_control(self, event_id: str, done: bool) -> None:
+        self._work.run("note_control", self._work.border.key("event", (event_id,)), done)
+
+    def control_done(self, event_id: str) -> bool | None:
+        row = self._work.one("control_event", self._work.border.key("event", (event_id,)))
+        return None if row is None else bool(row["done"])
 
     def skip_submission(self, submission: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip_submission(self._work, submission, who, why, now)

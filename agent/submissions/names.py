@@ -32,10 +32,13 @@ class FileName:
 
 def read_file_name(name: str) -> FileName:
     path = PurePath(name)
-    carried = _CARRIES.fullmatch(path.stem)
-    if carried is None:
-        return FileName(path.suffix.lower())
-    return FileName(path.suffix.lower(), carried[1], carried[2])
+    return FileName(path.suffix.lower(), *carried(path.stem))
+
+
+def carried(stem: str) -> tuple[str, str]:
+    """``GYU101__HIS-1`` as ``(transaction, id)``; both "" for a name of another form."""
+    found = _CARRIES.fullmatch(stem)
+    return (found[1], found[2]) if found else ("", "")
 
 
 def is_id(text: str) -> bool:

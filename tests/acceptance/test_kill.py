@@ -136,3 +136,34 @@ def test_a_kill_while_stopping_is_like_any_other(stage, answers, point):
     answers.look()
     stage.start_agent()
     finish(stage, answers, VISITS, files)
+
+
+@pytest.mark.parametrize("point", ["control.before_commit", "control.after_commit"])
+def test_a_cancellation_that_a_kill_interrupts_is_carried_out_once_and_not_refused(stage, point):
+    """Of three batches the platform has the first, and answers late; the rest is cancelled."""
+    visit = Visit("ZYC", 1500)
+    stage.start_platform("guards=off", "fault=delay_after=every:1,seconds:3,on:GYU102")
+    stage.start_agent(environment={"HIS_AGENT_CRASH_AT": point})
+    for name, content in (visit.admission(), visit.fees()):
+        stage.drop(name, content)
+    eventually(lambda: fee_rows(stage), "the platform has the first batch")
+    stage.drop("ZYC-2.cancel", b"")
+    assert stage.agent.wait(30) == -signal.SIGKILL, "the point was not reached"
+    stage.start_agent()
+    results = stage.wait_for_results(2, 60)
+    assert stage.stop_agent() == 0
+    assert stage.final_results() == results
+    assert {one["id"]: one["state"] for one in results.values()} == {"ZYC-1": "accepted", "ZYC-2": "partial"}
+    (fees,) = (one for one in results.values() if one["id"] == "ZYC-2")
+    taken = [row["index"] for row in fees["rows"] if row.get("accepted")]
+    assert 0 < len(taken) < visit.rows
+    assert fee_rows(stage) == [f"ZYC-{index:06d}" for index in taken]
+    (filed,) = stage.data.rglob("*ZYC-2.cancel")
+    assert "archive" in filed.parts
+
+
+def fee_rows(stage):
+    """The fee rows that took effect, in order."""
+    page = stage.admin("ledger?limit=5000")
+    entries = page["entries"] if isinstance(page, dict) else page
+    return [entry["key"].rpartition("/")[2] for entry in entries if entry["transaction"] == "GYU102"]

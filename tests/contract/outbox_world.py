@@ -17,6 +17,7 @@ from agent.outbox.base import Outbox
 from agent.outbox.model import (
     Accepted,
     Attempt,
+    Cancelled,
     Head,
     LaneKey,
     MessageView,
@@ -174,8 +175,9 @@ class World:
         settled: Settled = self.act("resolve", message, verdict, data, "收费员甲", "已电话核实")
         return settled
 
-    def cancel(self, submission: int) -> bool:
-        return bool(self.act("cancel", submission, "收费员甲", "重复录入"))
+    def cancel(self, submission: int) -> Cancelled:
+        done: Cancelled = self.act("cancel", submission, "收费员甲", "重复录入")
+        return done
 
     def skip(self, message: int) -> int:
         return int(self.act("skip", message, "管理员乙", "平台已确认"))

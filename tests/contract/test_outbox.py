@@ -12,7 +12,7 @@ import pytest
 
 from agent.errors import StoreError
 from agent.events import Draft, Hold, Identifier, Need, Outcome, Scope, Verdict
-from agent.outbox.model import AttemptState, LaneKey, Receipt, ReplyAddress, State
+from agent.outbox.model import AttemptState, Cancelled, LaneKey, Receipt, ReplyAddress, State
 from tests.contract.outbox_world import (
     FAULT,
     LANE,
@@ -88,7 +88,7 @@ def test_an_id_is_free_for_other_content_after(world: World, end: str) -> None:
         if end == "expired":
             world.act("expire", number)
         else:
-            assert world.cancel(world.view(number).submission)
+            assert world.cancel(world.view(number).submission) is Cancelled.WHOLE
     assert world.accept("A", draft(visit("v2")), digest=b"other").receipt is Receipt.STORED
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.events import Draft, Hold
-from agent.outbox.model import LaneKey, State
+from agent.outbox.model import Cancelled, LaneKey, State
 from tests.contract.outbox_world import (
     FAULT,
     QUERIES,
@@ -255,7 +255,7 @@ def test_who_was_only_reached_by_way_of_a_cancelled_message_is_released(world: W
     reached = world.message("C", draft(visit("v2")))
     direct = world.message("D", draft(visit("v1")))
     world.deliver(rejected())
-    assert world.cancel(world.view(bridge).submission)
+    assert world.cancel(world.view(bridge).submission) is Cancelled.WHOLE
     assert (world.state(reached), world.state(direct)) == (State.READY, State.BLOCKED)
 
 

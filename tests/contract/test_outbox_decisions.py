@@ -9,7 +9,7 @@ import pytest
 
 from agent.errors import ControlError, StoreError
 from agent.events import Outcome
-from agent.outbox.model import AttemptState, LaneKey, Receipt, ReplyAddress, State
+from agent.outbox.model import AttemptState, Cancelled, LaneKey, Receipt, ReplyAddress, State
 from tests.contract.outbox_world import (
     FAULT,
     LANE,
@@ -56,11 +56,11 @@ def test_what_has_not_been_sent_is_cancelled(world: World, before: str) -> None:
         world.park()
     follower = world.message("B", draft(visit("v1")))
     submission = world.view(message).submission
-    assert world.cancel(submission)
+    assert world.cancel(submission) is Cancelled.WHOLE
     assert world.state(message) is State.CANCELLED
     assert world.result(submission)["state"] == "cancelled"
     assert world.state(follower) is (State.BLOCKED if before == "blocked" else State.READY)
-    assert world.cancel(submission), "it is so already"
+    assert world.cancel(submission) is Cancelled.WHOLE, "it is so already"
 
 
 @pytest.mark.parametrize("where", ["in flight", "inquiring", "unknown", "accepted"])
@@ -73,17 +73,30 @@ def test_what_is_or_was_on_the_wire_is_not_cancelled(world: World, where: str) -
         world.settle(message, accepted())
         world.deliver(accepted())
     before = world.state(message)
-    assert not world.cancel(stored.submission)
+    nothing_left = where == "accepted"
+    assert world.cancel(stored.submission) is (Cancelled.NOTHING if nothing_left else Cancelled.REST)
     assert world.state(message) is before
-    if where != "accepted":
+    if not nothing_left:
         assert world.state(world.numbers(stored)[1]) is State.CANCELLED, "the rest is not sent any more"
+    assert world.cancel(stored.submission) is Cancelled.NOTHING
 
 
 def test_cancelling_the_rest_of_a_submission_makes_it_partial(world: World) -> None:
     stored = world.accept("A", draft(visit("v1")), draft(visit("v2")))
     world.deliver(accepted())
-    assert world.cancel(stored.submission)
+    assert world.cancel(stored.submission) is Cancelled.REST
     assert world.result(stored.submission)["state"] == "partial"
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_how_a_control_file_ended_is_known_after_a_restart(world: World, done: bool) -> None:
+    with world.outbox.write() as tx:
+        assert tx.control_done("event-of-a-file") is None
+        tx.note_control("event-of-a-file", done)
+    world.restart()
+    with world.outbox.write() as tx:
+        assert tx.control_done("event-of-a-file") is done
+        assert tx.control_done("another") is None
 
 
 def test_a_stage_is_not_cancelled_while_it_is_read(world: World) -> None:

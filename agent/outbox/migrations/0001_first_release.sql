@@ -265,6 +265,13 @@ CREATE TABLE act (
 CREATE INDEX act_submission ON act (submission);
 CREATE INDEX act_message ON act (message) WHERE message IS NOT NULL;
 
+-- The control files that were dealt with: one that a crash left behind is not carried out again.
+--   done    1 when it was carried out, 0 when it was refused
+CREATE TABLE control_event (
+    event_key BLOB PRIMARY KEY,
+    done      INTEGER NOT NULL CHECK (done IN (0, 1))
+) STRICT, WITHOUT ROWID;
+
 -- Number series: the first number of a (series, day) that is not reserved. day is YYYYMMDD or ''.
 CREATE TABLE series (
     name  TEXT NOT NULL,

@@ -150,7 +150,8 @@ def test_skipping_a_failed_message_releases_what_it_blocked(desk: Desk) -> None:
 
 def test_cancelling_ends_what_was_not_sent_and_refuses_what_may_have_been(desk: Desk) -> None:
     waiting, sent = desk.submit("S1"), desk.submit("S2", "V2")
-    assert desk.act("outbox.cancel", waiting)["cancelled"] is True
+    answer = desk.act("outbox.cancel", waiting)
+    assert (answer["cancelled"], answer["whole"]) == (True, True)
     with desk.outbox.write(urgent=True) as act:
         act.begin(sent, {"wire_id": "W1"}, desk.clock.now())
     with pytest.raises(ControlError) as caught:
