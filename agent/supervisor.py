@@ -1,7 +1,7 @@
 """Every long-lived thread runs under this: a failed one is restarted with back-off and shown.
 
-No failure of one worker touches another. A worker that fails ``TIRED`` times within a short time
-is still restarted, ever more slowly: the status names it, its log has the reason.
+No failure of one worker touches another. One that fails again and again is restarted ever more slowly,
+up to once a minute, and never given up: the status names it, the log has the reason.
 """
 
 from __future__ import annotations
