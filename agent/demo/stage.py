@@ -51,19 +51,22 @@ def eventually(holds: Callable[[], bool], what: str, patience_s: float = PATIENC
 @dataclass(slots=True)
 class Stage:
     """One folder with everything: configuration, data root, logs. ``settings`` are TOML lines added
-    to the system's section."""
+    to the system's section. ``data_root`` puts the agent's data elsewhere."""
 
     root: Path
     access_key: str = "510000001"
     settings: Mapping[str, Any] = field(default_factory=dict)
     agent_settings: Mapping[str, Any] = field(default_factory=dict)
     folder_settings: Mapping[str, Any] = field(default_factory=dict)
+    data_root: Path | None = None
     platform: subprocess.Popen[bytes] | None = field(default=None, init=False)
     agent: subprocess.Popen[bytes] | None = field(default=None, init=False)
     url: str = field(default="", init=False)
     _own: keys.PrivateKey = field(default_factory=keys.generate, init=False)
     _platform_key: keys.PrivateKey = field(default_factory=keys.generate, init=False)
-    _data_key: str = field(default_factory=lambda: b64encode(token_bytes(32)).decode("ascii"), init=False)
+    _data_key: str = field(
+        default_factory=lambda: b64encode(token_bytes(32)).decode("ascii"), init=False, repr=False
+    )
 
     # -- places -----------------------------------------------------------------------------------
     @property
@@ -72,7 +75,7 @@ class Stage:
 
     @property
     def data(self) -> Path:
-        return self.root / "data"
+        return self.data_root or self.root / "data"
 
     @property
     def inbox(self) -> Path:
