@@ -1,0 +1,227 @@
+"""agent.daemon: start and stop as lists, with everything real but the platform."""
+
+import os
+import signal
+import threading
+import time
+
+import pytest
+
+from agent import daemon as module
+from agent.errors import ConfigurationError, ControlError, StoreLocked
+from agent.opening import open_outbox
+from agent.outbox.model import Settled, State
+from tests.unit.daemon_bench import BlackHole, DaemonBench, key_texts
+from tests.unit.intake.inbox_bench import admission_file
+
+
+@pytest.fixture
+def hole():
+    hole = BlackHole()
+    yield hole
+    hole.close()
+
+
+@pytest.fixture
+def installation(tmp_path, hole):
+    bench = DaemonBench(tmp_path, hole.url)
+    yield bench
+    bench.stop()
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    """What is late is cut at once; the real patience is checked by its numbers."""
+    monkeypatch.setattr(module, "DRAIN_WITHIN_S", 0.2)
+
+
+def workers(daemon):
+    return {worker.name: worker.state for worker in daemon.supervisor.workers()}
+
+
+def stored(bench):
+    """The messages on disk, after a stop: (transaction, state, tries)."""
+    outbox = open_outbox(
+        bench.config.data / module.DATABASE, keys=bench.ring, clock=module.SystemClock(), answer_within_s=20
+    )
+    try:
+        return [(view.transaction, view.state, view.tries) for view in outbox.messages()]
+    finally:
+        outbox.close()
+
+
+# -- start -------------------------------------------------------------------------------------------
+def test_everything_that_runs_is_named_and_running(installation):
+    daemon = installation.start()
+    assert workers(daemon) == {"replies": "running", "housekeeping": "running", "inbox ministry": "running"}
+
+
+def test_a_second_daemon_on_the_same_data_is_refused_and_harms_the_first_one_in_nothing(installation):
+    first = installation.start()
+    with pytest.raises(StoreLocked):
+        module.Daemon(installation.config, installation.registry, installation.ring).start()
+    assert set(workers(first).values()) == {"running"}
+    assert installation.call("status")["folders"]
+
+
+@pytest.mark.parametrize(
+    ("step", "error"),
+    [("_build_control", ControlError("taken")), ("_build_systems", ConfigurationError("wrong"))],
+)
+def test_a_start_that_fails_leaves_nothing_behind_and_may_be_tried_again(
+    installation, monkeypatch, step, error
+):
+    def fail(_daemon):
+        raise error
+
+    with monkeypatch.context() as broken:
+        broken.setattr(module.Daemon, step, fail)
+        with pytest.raises(type(error)):
+            module.Daemon(installation.config, module.Registry(), installation.ring).start()
+    assert "agent" not in {thread.name.partition(" ")[0] for thread in threading.enumerate()}
+    installation.start()
+
+
+def test_sensitive_fields_are_hidden_before_anything_is_opened(installation, monkeypatch):
+    order = []
+    monkeypatch.setattr(module, "hide", lambda codes: order.append("hidden" if codes else "nothing"))
+    monkeypatch.setattr(module, "open_outbox", lambda *_, **__: order.append("opened") or 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        module.Daemon(installation.config, module.Registry(), installation.ring).start()
+    assert order == ["hidden", "opened"]
+
+
+# -- stop --------------------------------------------------------------------------------------------
+def test_stopping_takes_at_most_twenty_seconds_by_its_own_numbers():
+    assert module.DRAIN_WITHIN_S + module.CUT_WITHIN_S < module.STOP_WITHIN_S == 20
+
+
+def test_an_idle_daemon_stops_at_once_and_all_its_workers_end(installation):
+    daemon = installation.start()
+    started = time.monotonic()
+    installation.stop()
+    assert time.monotonic() - started < 5
+    assert set(workers(daemon).values()) == {"ended"}
+
+
+@pytest.mark.usefixtures("hurried")
+def test_a_stop_with_an_exchange_in_flight_cuts_it_and_leaves_a_doubt(installation, hole):
+    installation.start()
+    installation.admit("A1")
+    hole.wait_for(1)
+    started = time.monotonic()
+    installation.stop()
+    assert time.monotonic() - started < 5
+    assert set(workers(installation.daemon).values()) == {"ended"}
+    assert stored(installation) == [("GYU101", State.INQUIRING, 1)]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_next_start_inquires_and_does_not_send_again(installation, hole):
+    installation.start()
+    installation.admit("A1")
+    hole.wait_for(1)
+    installation.stop()
+    installation.start()
+    hole.wait_for(2)
+    lanes = installation.call("status")["messages"]
+    assert lanes == [{"lane": "510000001", "state": "inquiring", "count": 1}]
+    installation.stop()
+    assert stored(installation) == [("GYU101", State.INQUIRING, 1)]
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_was_dropped_while_nothing_ran_is_taken_at_the_start(installation, hole):
+    installation.admit("A1")
+    installation.start()
+    hole.wait_for(1)
+    assert installation.archived("A1.json")
+
+
+# -- what one room tells the next ----------------------------------------------------------------------
+@pytest.mark.usefixtures("hurried")
+def test_observers_hear_of_what_is_stored_and_not_of_what_is_refused(installation, hole):
+    installation.start()
+    installation.drop("bad.json", admission_file("B1", aka130="99"))
+    installation.admit("A1")
+    hole.wait_for(1)
+    assert installation.registry.stored == [("GYU101", 1)]
+
+
+def test_an_invalid_file_is_answered_at_once(installation):
+    installation.start()
+    installation.drop("bad.json", admission_file("B1", aka130="99"))
+    target = installation.results / "bad.json.B1.result.json"
+    installation.wait_for(target.exists, "the result")
+    assert '"invalid"' in target.read_text("utf-8")
+
+
+@pytest.mark.usefixtures("hurried")
+def test_an_acknowledgement_lets_no_halted_lane_go_on_and_a_key_does(tmp_path, hole):
+    bench = DaemonBench(tmp_path, hole.url, keys=False)
+    bench.start()
+    try:
+        bench.admit("A1")
+        bench.wait_for(lambda: bench.lane() and bench.lane()["halt"], "the halt")
+        assert bench.lane()["halt"]["code"] == "key_missing"
+        bench.drop("A1.ack", b"")
+        bench.wait_for(lambda: bench.archived("A1.ack"), "the acknowledgement")
+        halted = bench.lane()
+        assert halted["halt"]["code"] == "key_missing"
+        assert halted["rest_s"] > 200
+        for name, pem in key_texts().items():
+            bench.call("keys.import", name=name, value=pem)
+        hole.wait_for(1)
+    finally:
+        bench.stop()
+
+
+def test_an_outcome_of_a_system_no_longer_configured_ends_no_worker(installation):
+    daemon = installation.start()
+    daemon._settled(Settled(1, 1, "gone", "X1", State.EXPIRED, ""))
+    assert installation.registry.outcomes == [("X1", "expired")]
+
+
+# -- the main thread -----------------------------------------------------------------------------------
+@pytest.mark.skipif(os.name == "nt", reason="signals are sent so on Unix only")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_in_order(installation, monkeypatch, number):
+    kept = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGINT)}
+    started = module.Daemon.start
+
+    def start_and_signal(daemon):
+        started(daemon)
+        installation.daemon = daemon
+        os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(module.Daemon, "start", start_and_signal)
+    try:
+        module.run(installation.config, module.Registry(), installation.ring)
+    finally:
+        for one, handler in kept.items():
+            signal.signal(one, handler)
+    assert set(workers(installation.daemon).values()) == {"ended"}
+
+
+def test_the_main_thread_never_waits_for_ever_so_that_windows_lets_a_signal_through(
+    installation, monkeypatch
+):
+    waits = []
+
+    class Asked(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            self.set()
+            return len(waits) > 1
+
+    original = module.Daemon.__init__
+
+    def init(daemon, *args, **kwargs):
+        original(daemon, *args, **kwargs)
+        daemon.asked_to_stop = Asked()
+
+    monkeypatch.setattr(module.Daemon, "__init__", init)
+    monkeypatch.setattr(module, "_stop_on_signals", lambda _daemon: None)
+    module.run(installation.config, module.Registry(), installation.ring)
+    assert len(waits) == 2
+    assert all(0 < wait <= 1 for wait in waits)
