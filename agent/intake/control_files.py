@@ -22,7 +22,7 @@ from agent.intake.control_targets import NOTHING_OPEN, OPEN, TOO_LATE, choose
 from agent.logs import get_logger
 from agent.outbox.base import Outbox, Transaction
 from agent.outbox.model import Cancelled, NewSubmission, ReplyAddress, State
-from agent.replies.naming import result_name
+from agent.replies.naming import placed
 from agent.replies.writer import ResultFolder
 from agent.sources.base import Claimed
 
@@ -32,8 +32,8 @@ WHO: Final = "HIS"
 SUFFIXES: Final = {".cancel": "cancel", ".ack": "ack", ".resolve.json": "resolve"}
 VERDICTS: Final = ("accepted", "rejected", "resend")
 
-_Read = tuple[ReplyAddress, str]
-"""Where a result lies that was read, and the id of its submission."""
+_Read = tuple[ReplyAddress, JsonObject]
+"""Where a result was written that was read, and what it says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,8 @@ class ControlFiles:
             tx.note_control(claimed.event_id, fault is None)
             crash_point("control.before_commit")
         crash_point("control.after_commit")
-        for address, his_id in read:
-            self._remove_result(address, his_id)
+        for address, result in read:
+            self._remove_result(address, result)
         self.changed()
         return fault is None
 
@@ -82,7 +82,8 @@ class ControlFiles:
             return target
         if act == "ack":
             addresses = tx.acknowledge(target.submission, WHO, self.clock.now())
-            read.extend((address, target.id) for address in addresses)
+            result = self.outbox.result(target.submission)
+            read.extend((address, result) for address in addresses if result is not None)
             return None
         if act == "cancel":
             done = tx.cancel(target.submission, WHO, "control file", self.clock.now())
@@ -103,13 +104,15 @@ class ControlFiles:
             tx.resolve(message.message, verdict, data, WHO, "control file", self.clock.now())
         return None
 
-    def _remove_result(self, address: ReplyAddress, his_id: str) -> None:
+    def _remove_result(self, address: ReplyAddress, result: JsonObject) -> None:
         """One that the HIS still has open stays: it was read, and does no harm."""
         folder = self.results.get(address.folder)
         if folder is None:
             return
         try:
-            (folder.path / result_name(address.file_name, his_id, folder.form)).unlink(missing_ok=True)
+            path = placed(folder.path, address.file_name, folder.form, result)
+            if path is not None:
+                path.unlink(missing_ok=True)
         except OSError as error:
             log.warning("acknowledged result not removed", folder=address.folder, errno=error.errno)
 

@@ -6,7 +6,6 @@ nothing is given twice. While the HIS has a result open (Windows) the replacemen
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,12 +18,12 @@ from agent.faults import crash_point
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
 from agent.outbox.model import DueReply
-from agent.replies.render import render, suffix
+from agent.replies.naming import place
+from agent.replies.render import render
 
 log = get_logger("agent.replies")
 
 BATCH = 200
-LONGEST_NAME = 255
 RETRY_S = 1.0
 LONGEST_REST_S = 5.0
 BUSY_REST_S = 0.05
@@ -62,6 +61,7 @@ class ReplyWriter:
     stopping: threading.Event
     wakeup: threading.Event = field(default_factory=threading.Event)
     _unmarked_since: float | None = field(default=None, init=False)
+    _failed: dict[int, float] = field(default_factory=dict, init=False)
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -75,8 +75,9 @@ class ReplyWriter:
     def write_due(self) -> int:
         """Write what is due now and note what got written; returns how many were due."""
         try:
-            due = self.outbox.due_replies(self.clock.now(), BATCH)
+            due = self.outbox.due_replies(self.clock.now(), BATCH, skip=self._put_off())
             written = self._write(due)
+            self._put_off_failed(due, written)
             crash_point("replies.before_mark")
             if written:
                 self.outbox.note_replied([(reply.reply, reply.revision) for reply in written])
@@ -87,9 +88,18 @@ class ReplyWriter:
             log.error("results cannot be told from the outbox yet", code=error.code)
             self.clock.wait(self.stopping, RETRY_S)
             return 0
-        if len(written) < len(due):
-            self.clock.wait(self.stopping, RETRY_S)
         return len(due)
+
+    def _put_off(self) -> frozenset[int]:
+        """Results whose file or folder was in the way lately: others go before them."""
+        now = self.clock.monotonic()
+        self._failed = {reply: until for reply, until in self._failed.items() if until > now}
+        return frozenset(self._failed)
+
+    def _put_off_failed(self, due: list[DueReply], written: list[DueReply]) -> None:
+        done = {reply.reply for reply in written}
+        until = self.clock.monotonic() + RETRY_S
+        self._failed.update({reply.reply: until for reply in due if reply.reply not in done})
 
     def mark(self) -> None:
         """Mark what is written, with a commit of its own if no other has done so."""
@@ -106,7 +116,8 @@ class ReplyWriter:
 
     def _write(self, due: list[DueReply]) -> list[DueReply]:
         """All aside and flushed together, then each to its place, then the folders flushed."""
-        prepared = [one for reply in due if (one := self._prepared(reply)) is not None]
+        taken: dict[Path, DueReply] = {}
+        prepared = [one for reply in due if (one := self._prepared(reply, taken)) is not None]
         flushed = self._flushed(prepared)
         crash_point("replies.before_rename")
         written = [one.reply for one in flushed if self._placed(one)]
@@ -114,14 +125,20 @@ class ReplyWriter:
             flush_folder(folder)
         return written
 
-    def _prepared(self, reply: DueReply) -> Prepared | None:
+    def _prepared(self, reply: DueReply, taken: dict[Path, DueReply]) -> Prepared | None:
         folder = self.folders.get(reply.address.folder)
         if folder is None:
             log.error("no such folder in the configuration any more", folder=reply.address.folder)
             return None
-        name = result_name(reply.address.file_name, str(reply.result["id"]), folder.form)
+        others = {path for path, one in taken.items() if not _same(one, reply)}
+        try:
+            target = place(folder.path, reply.address.file_name, folder.form, reply.result, others)
+        except OSError as error:
+            log.warning("result not placed yet", folder=reply.address.folder, errno=error.errno)
+            return None
+        taken[target] = reply
         data = render(reply.result, folder.form, folder.encoding)
-        return Prepared(reply, folder.path / f".{reply.reply}.writing", folder.path / name, data)
+        return Prepared(reply, folder.path / f".{reply.reply}.writing", target, data)
 
     def _flushed(self, prepared: list[Prepared]) -> list[Prepared]:
         """Those that are safe aside; when they do not all go together, one that cannot stops no other."""
@@ -152,21 +169,14 @@ class ReplyWriter:
     def _rest_s(self) -> float:
         if self._unmarked_since is not None:
             return MARK_WITHIN_S
+        if self._failed:
+            return RETRY_S
         next_at = self.outbox.next_reply_at()
         if next_at is None:
             return LONGEST_REST_S
         return min(LONGEST_REST_S, max(0.05, (next_at - self.clock.now()).total_seconds()))
 
 
-def result_name(file_name: str, his_id: str, form: str) -> str:
-    """``<full input name>.<id>.result.json``; without the id where none could be read.
-
-    No file system takes more than 255 bytes: of a longer name the input's part is cut, and a digest of
-    the whole keeps it apart from others that begin alike.
-    """
-    ending = (f".{his_id}" if his_id else "") + suffix(form)
-    if len((file_name + ending).encode()) <= LONGEST_NAME:
-        return file_name + ending
-    mark = "~" + hashlib.sha256(file_name.encode()).hexdigest()[:12]
-    room = LONGEST_NAME - len((mark + ending).encode())
-    return file_name.encode()[: max(0, room)].decode("utf-8", "ignore") + mark + ending
+def _same(one: DueReply, other: DueReply) -> bool:
+    """Whether two results tell of the same submission: it was dropped twice."""
+    return all(one.result[key] == other.result[key] for key in ("received_at", "transaction"))

@@ -5,6 +5,7 @@ import pytest
 from agent.events import Outcome, Verdict
 from agent.faults import crash_point
 from agent.outbox.model import State
+from agent.replies.render import render
 from tests.contract.outbox_world import World, draft, visit
 from tests.unit.intake.inbox_bench import LANE, admission_file, fee_file
 
@@ -185,8 +186,8 @@ def test_an_acknowledgement_names_the_transaction_and_removes_that_result_only(b
     twice(bench)
     bench.results.mkdir()
     kept, read = (bench.results / f"{name}.json.X.result.json" for name in ("one", "two"))
-    kept.touch()
-    read.touch()
+    kept.write_bytes(render(bench.outbox.result(1)))
+    read.write_bytes(render(bench.outbox.result(2)))
     decide(bench, "X.ack")
     assert bench.rejected() == ["X.ack"]
     decide(bench, "GYU102__X.ack")

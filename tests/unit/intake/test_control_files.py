@@ -9,6 +9,7 @@ from agent.intake.control_files import read_verdict, split
 from agent.jsontext import JsonTextError
 from agent.outbox.model import State
 from agent.outbox.transaction import SqliteTransaction
+from agent.replies.render import render
 from tests.unit.intake.inbox_bench import LANE
 
 
@@ -114,9 +115,18 @@ def test_its_suffix_may_be_written_in_capitals(stored):
 def test_an_acknowledged_result_is_removed(stored):
     stored.results.mkdir()
     result = stored.results / "A1.json.A1.result.json"
-    result.write_text("{}")
+    result.write_bytes(render(stored.outbox.result(1)))
     assert control(stored, "A1.ack") == []
     assert not result.exists()
+
+
+def test_another_submissions_result_of_that_name_is_not_removed(stored):
+    stored.results.mkdir()
+    result = stored.results / "A1.json.A1.result.json"
+    other = {**stored.outbox.result(1), "received_at": "2020-01-01T00:00:00.000000+08:00"}
+    result.write_bytes(render(other))
+    assert control(stored, "A1.ack") == []
+    assert result.exists()
 
 
 def test_a_result_that_cannot_be_removed_does_no_harm(stored):
@@ -128,7 +138,7 @@ def test_a_result_that_cannot_be_removed_does_no_harm(stored):
 def test_a_result_is_removed_only_once_the_act_is_durable(stored, monkeypatch):
     stored.results.mkdir()
     result = stored.results / "A1.json.A1.result.json"
-    result.write_text("{}")
+    result.write_bytes(render(stored.outbox.result(1)))
     connection = stored.outbox._writer.connection
     connection.execute("PRAGMA query_only = ON")
     stored.drop("A1.ack", b"")

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.replies.writer import LONGEST_NAME, result_name
+from agent.replies.naming import LONGEST_NAME, result_name
 
 names = st.text(st.sampled_from("甲乙ab1-."), min_size=1, max_size=255).filter(
     lambda n: len(n.encode()) <= 255
