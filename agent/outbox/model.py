@@ -181,8 +181,8 @@ class LaneKey:
 
 @dataclass(frozen=True, slots=True)
 class DueReply:
-    """A result to be written: everything its JSON needs. ``revision`` is to be given back to
-    :meth:`mark_replied`; a later revision makes it due again."""
+    """A result to be written: everything its JSON needs, with the input's full name as ``file``.
+    ``revision`` is to be given back to :meth:`mark_replied`; a later revision makes it due again."""
 
     reply: int
     revision: int

@@ -68,7 +68,7 @@ class Reader:
 
     def _reply(self, row: Row) -> DueReply:
         folder, file_name = self.border.open("reply|address", row["number"], row["address_sealed"])
-        result = self._teller.result(row["submission"])
+        result = {**self._teller.result(row["submission"]), "file": file_name}
         return DueReply(
             reply=row["number"],
             revision=result["revision"],

@@ -3,7 +3,8 @@
 The code, message, data and wire id at the top are those of the decisive message: the first that
 waits for a decision, else the first refused, else the first partial one, else the last of the
 submission's own transaction. With more than one message ``parts`` lists all of them. Rows of
-batches are numbered as in the submission.
+batches are numbered as in the submission. Each address's result also names, as ``file``, the input
+file that it answers: repetitions have their own.
 """
 
 from __future__ import annotations

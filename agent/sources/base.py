@@ -18,6 +18,7 @@ the same event id, by the next process.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,7 +81,21 @@ class Claimed:
     @property
     def file_name(self) -> str:
         """The name that the file has in the inbox; differs from ``name`` where that is no UTF-8."""
+        if self.own_folder:
+            return self.path.name
         return self.path.name[len(self.event_id) + 1 :]
+
+    @property
+    def own_folder(self) -> bool:
+        """Whether it lies in a folder named as its event, since its name has no room for the event id."""
+        return self.path.parent.name == self.event_id
+
+    def leave_folder(self) -> None:
+        """Remove the folder that was its own, once it is gone from there; what remains of it does no
+        harm and is removed at the next start."""
+        if self.own_folder:
+            with contextlib.suppress(OSError):
+                self.path.parent.rmdir()
 
 
 class Source(Protocol):

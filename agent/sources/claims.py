@@ -15,7 +15,7 @@ from agent.errors import ConfigurationError
 from agent.faults import crash_point
 from agent.sources.arrivals import Arrival
 from agent.sources.base import Claimed
-from agent.sources.event_ids import EventIds, Mark, TakenName, taken_name
+from agent.sources.event_ids import EventIds, Mark, TakenName, is_event_id, taken_name
 from agent.sources.file_names import kind_of, shortened
 from agent.sources.filing import move_new
 from agent.sources.settings import FolderSettings
@@ -46,13 +46,13 @@ class Claims:
     def unfinished(self) -> list[Claimed]:
         """What a former run claimed and did not acknowledge, in order; completes undone claims."""
         with os.scandir(self._folder) as entries:
-            found = [(taken, entry) for entry in entries if (taken := taken_name(entry.name)) is not None]
+            found = [pair for entry in entries for pair in _taken(Path(entry.path))]
         claimed = []
-        for taken, entry in sorted(found, key=lambda pair: pair[0].event_id):
+        for taken, path in sorted(found, key=lambda pair: pair[0].event_id):
             self._ids.note(taken.seen_at)
-            info = entry.stat(follow_symlinks=False)
-            if stat.S_ISREG(info.st_mode) and not self._given_back(taken, Path(entry.path)):
-                claimed.append(_claimed(taken, Path(entry.path), info))
+            info = path.lstat()
+            if stat.S_ISREG(info.st_mode) and not self._given_back(taken, path):
+                claimed.append(_claimed(taken, path, info))
         return claimed
 
     def claim(self, arrival: Arrival, info: os.stat_result, mark: Mark) -> Claimed:
@@ -64,10 +64,25 @@ class Claims:
         except OSError as error:
             if not _too_long(error):
                 raise
-            short = shortened(arrival.name)
-            claimed = self._renamed(source, arrival, short, info, Mark.NAME_TOO_LONG)
+            claimed = self._claim_long(source, arrival, info, mark)
         crash_point("folder.after_claim")
         return claimed
+
+    def _claim_long(self, source: str, arrival: Arrival, info: os.stat_result, mark: Mark) -> Claimed:
+        """A name without room for the event id: into a folder named as the event, as it is. Where the
+        path is too long even so (Windows), it is shortened, and the file will be refused."""
+        event_id, seen_at = self._ids.next(arrival.seen_at, mark)
+        target = self._folder / event_id / arrival.name
+        target.parent.mkdir()
+        try:
+            Path(source).rename(target)
+        except OSError as error:
+            target.parent.rmdir()
+            if not _too_long(error):
+                raise
+            short = shortened(arrival.name)
+            return self._renamed(source, arrival, short, info, Mark.NAME_TOO_LONG)
+        return _claimed(TakenName(event_id, seen_at, mark, arrival.name), target, info)
 
     def _renamed(self, source: str, arrival: Arrival, name: str, info: os.stat_result, mark: Mark) -> Claimed:
         event_id, seen_at = self._ids.next(arrival.seen_at, mark)
@@ -106,6 +121,7 @@ class Claims:
     def put_back(self, claimed: Claimed) -> None:
         """Undo a claim. Raises FileExistsError when a new file has the name by now."""
         move_new(claimed.path, self._settings.inbox / claimed.file_name)
+        claimed.leave_folder()
 
     def _given_back(self, taken: TakenName, path: Path) -> bool:
         """Whether a crash left the file under both names while it was given back."""
@@ -117,6 +133,19 @@ class Claims:
             return False
         path.unlink()
         return True
+
+
+def _taken(path: Path) -> list[tuple[TakenName, Path]]:
+    """The claim at a path of the taking folder: none for what the agent did not put there."""
+    taken = taken_name(path.name)
+    if taken is not None:
+        return [(taken, path)]
+    if not is_event_id(path.name) or path.is_symlink() or not path.is_dir():
+        return []
+    inside = list(path.iterdir())
+    if not inside:
+        path.rmdir()
+    return [(named, one) for one in inside if (named := taken_name(f"{path.name}-{one.name}")) is not None]
 
 
 def _claimed(taken: TakenName, path: Path, info: os.stat_result) -> Claimed:

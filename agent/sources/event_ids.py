@@ -17,7 +17,9 @@ from enum import StrEnum
 from agent.clock import BEIJING
 
 _STAMP = "%Y%m%dT%H%M%S%f"
-_TAKEN = re.compile(r"(\d{8}T\d{12})([0-9a-f]{6})([asin])-(.+)", re.ASCII | re.DOTALL)
+_EVENT = r"(\d{8}T\d{12})([0-9a-f]{6})([asin])"
+_TAKEN = re.compile(_EVENT + "-(.+)", re.ASCII | re.DOTALL)
+_ALONE = re.compile(_EVENT, re.ASCII)
 _STEP = timedelta(microseconds=1)
 
 
@@ -53,6 +55,10 @@ class EventIds:
         """A new id and the time that it carries: ``seen_at``, or just after the last one's."""
         self._last = max(seen_at, self._last + _STEP)
         return f"{self._last.strftime(_STAMP)}{secrets.token_hex(3)}{mark}", self._last
+
+
+def is_event_id(name: str) -> bool:
+    return _ALONE.fullmatch(name) is not None
 
 
 def taken_name(file_name: str) -> TakenName | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 from agent.sources.base import ClaimKind
@@ -12,6 +13,10 @@ _OF_THE_SYSTEM = ("thumbs.db", "desktop.ini")
 _CONTROL = (".cancel", ".ack", ".resolve.json")
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 _SHORTENED = 80
+_LONGEST_SUFFIX = 20
+
+LONGEST = 255
+"""Bytes of a file name on Linux, and, counted as UTF-16, characters of one on Windows."""
 
 
 def is_candidate(name: str, marker: str) -> bool:
@@ -40,8 +45,30 @@ def natural_key(name: str) -> tuple[object, ...]:
 
 def shortened(name: str) -> str:
     """A name short enough to carry an event id, of the same kind as ``name``."""
+    stem, ending = parted(name)
+    return _cut(stem, _SHORTENED) + ending
+
+
+def fitted(stem: str, ending: str) -> str:
+    """``stem + ending`` as a file name that every file system takes: of a longer one the stem is cut,
+    and a digest of it keeps the name apart from others that begin alike."""
+    if len(_bytes(stem + ending)) <= LONGEST:
+        return stem + ending
+    mark = "~" + hashlib.sha256(_bytes(stem)).hexdigest()[:12]
+    return _cut(stem, LONGEST - len(_bytes(mark + ending))) + mark + ending
+
+
+def parted(name: str) -> tuple[str, str]:
+    """A name's stem and its suffix with the dot; an overlong suffix is none."""
     stem, dot, suffix = name.rpartition(".")
-    if not dot or len(suffix.encode("utf-8", "surrogateescape")) > 20:
-        stem, suffix = name, ""
-    kept = stem.encode("utf-8", "surrogateescape")[:_SHORTENED].decode("utf-8", "ignore")
-    return f"{kept}{dot and suffix and dot}{suffix}"
+    if not dot or len(_bytes(suffix)) > _LONGEST_SUFFIX:
+        return name, ""
+    return stem, dot + suffix
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _cut(text: str, room: int) -> str:
+    return _bytes(text)[:room].decode("utf-8", "ignore")

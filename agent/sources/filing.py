@@ -15,6 +15,7 @@ from agent.disk import flush_folder
 from agent.faults import crash_point
 from agent.logs import get_logger
 from agent.sources.base import Claimed
+from agent.sources.file_names import fitted, parted
 
 log = get_logger("agent.sources.folder")
 
@@ -50,7 +51,8 @@ def _rename_checked(source: Path, target: Path) -> None:
 
 
 def file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
-    """Move ``source`` to ``folder/name``, or to ``folder/<stem>.<suffix><ext>`` where that is taken.
+    """Move ``source`` to ``folder/name``, or to ``folder/<stem>.<suffix><ext>`` where that is taken;
+    a name that is too long for a file is cut.
 
     ``suffix`` must be unique. A source that is gone has been moved before: nothing happens. Raises
     OSError; then the source is where it was.
@@ -64,10 +66,10 @@ def file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
 
 
 def _file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
-    target = folder / name
+    stem, ending = parted(name)
+    target = folder / fitted(stem, ending)
     if not _moved(source, target, suffix):
-        stem, dot, extension = name.rpartition(".")
-        other = folder / (f"{stem}.{suffix}.{extension}" if dot else f"{name}.{suffix}")
+        other = folder / fitted(stem, f".{suffix}{ending}")
         if not _moved(source, other, suffix):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
 
@@ -145,6 +147,7 @@ class Filing:
         try:
             crash_point("folder.before_archive")
             file_away(claimed.path, folder, claimed.name, claimed.event_id)
+            claimed.leave_folder()
             crash_point("folder.after_archive")
         except OSError as error:
             if claimed.event_id not in self._left:

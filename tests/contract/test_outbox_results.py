@@ -119,6 +119,7 @@ def test_a_result_carries_what_the_contract_promises(world: World) -> None:
         "finished_at": "2026-01-01T09:00:03+08:00",
         "sent": 1,
         "total": 1,
+        "file": "某甲.json",
     }
 
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import secrets
 import shutil
@@ -63,12 +64,68 @@ class TestThingsThatAreNoFiles:
 
 
 class TestNames:
-    def test_name_too_long_to_carry_an_event_id_is_shortened_and_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("name", ["病" * 82 + ".json", "x" * 255, "x." + "y" * 253])
+    def test_name_too_long_to_carry_an_event_id_is_kept_whole(self, tmp_path: Path, name: str) -> None:
+        with running(tmp_path, renames=True) as bench:
+            bench.write(name, b"1")
+            (claimed,) = bench.rescan()
+            assert (claimed.name, bench.source.read(claimed)) == (name, b"1")
+            bench.restart()
+            assert bench.look() == [claimed]
+            bench.acknowledge(claimed)
+            assert [Path(path).name for path in files(bench.root / "archive")] == [name]
+            assert list(bench.settings.claims.iterdir()) == []
+
+    def test_long_name_that_is_given_back_lies_in_the_inbox_as_it_was(self, tmp_path: Path) -> None:
+        name = "病" * 82 + ".json"
+        with running(tmp_path) as bench:
+            bench.write(name, b"1")
+            (claimed,) = bench.settled()
+            claimed.path.write_bytes(b"12")
+            bench.source.give_back(claimed)
+            assert name in os.listdir(bench.inbox)
+            assert list(bench.settings.claims.iterdir()) == []
+            (again,) = bench.settled()
+            assert bench.source.read(again) == b"12"
+
+    def test_long_name_that_is_taken_in_the_archive_is_cut(self, tmp_path: Path) -> None:
+        name = "病" * 82 + ".json"
+        with running(tmp_path, renames=True) as bench:
+            for content in (b"1", b"2"):
+                bench.write(name, content)
+                bench.acknowledge(*bench.rescan())
+            kept = [bench.root / "archive" / path for path in files(bench.root / "archive")]
+            assert sorted(path.read_bytes() for path in kept) == [b"1", b"2"]
+            assert all(path.suffix == ".json" and path.name.startswith("病病") for path in kept)
+
+    def test_name_that_grows_too_long_as_text_is_filed_under_a_cut_one(self, tmp_path: Path) -> None:
+        with running(tmp_path, renames=True) as bench:
+            bench.write(os.fsdecode(("张" * 100 + ".json").encode("gb18030")))
+            (claimed,) = bench.rescan()
+            assert claimed.name == "张" * 100 + ".json"
+            bench.acknowledge(claimed)
+            (filed,) = files(bench.root / "archive")
+            assert filed.endswith(".json")
+
+    def test_folder_that_a_crash_left_without_its_file_is_removed(self, tmp_path: Path) -> None:
+        with running(tmp_path) as bench:
+            (bench.settings.claims / "20260101T093000000123abcdefa").mkdir(parents=True)
+            bench.restart()
+            assert list(bench.settings.claims.iterdir()) == []
+
+    def test_path_too_long_for_any_claim_is_shortened_and_refused(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def beyond(path: Path, _target: Path) -> Path:
+            raise OSError(errno.ENAMETOOLONG, "as on Windows", str(path))
+
+        monkeypatch.setattr(Path, "rename", beyond)
         with running(tmp_path, renames=True) as bench:
             bench.write("病" * 82 + ".json")
             (claimed,) = bench.rescan()
             assert claimed.name.startswith("病病病")
             assert claimed.name.endswith(".json")
+            assert [path.is_file() for path in bench.settings.claims.iterdir()] == [True]
             with pytest.raises(SubmissionInvalid) as caught:
                 bench.source.read(claimed)
             assert [fault.rule for fault in caught.value.faults] == ["name_too_long"]
