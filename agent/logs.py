@@ -218,10 +218,13 @@ class _Chain:
         return event
 
 
+_STRUCTLOG_OWN: Final = frozenset({"_record", "_from_structlog", "_logger", "_name"})
+
+
 def mask(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
-    """The processor that masks; structlog's own entries (``_record`` …) pass untouched."""
-    meta = {key: value for key, value in event.items() if key.startswith("_")}
-    shown = {key: value for key, value in event.items() if not key.startswith("_")}
+    """The processor that masks; structlog's own entries pass untouched."""
+    meta = {key: value for key, value in event.items() if key in _STRUCTLOG_OWN}
+    shown = {key: value for key, value in event.items() if key not in _STRUCTLOG_OWN}
     return {**_masker.mapping(shown), **meta}
 
 

@@ -84,13 +84,11 @@ class SqliteOutbox:
     def _commit(self, *, urgent: bool) -> Iterator[None]:
         with self._writer.transaction(urgent=urgent, committed=self._note):
             self._work.reset()
+            # What an earlier block, or its commit, failed to keep is not known any more.
+            self._work.know_lanes(self._lanes)
             self._marking = dict(self._noted)
-            try:
-                mark_replied(self._work, self._marking.items())
-                yield
-            except BaseException:
-                self._work.know_lanes(self._lanes)
-                raise
+            mark_replied(self._work, self._marking.items())
+            yield
 
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         self._noted.update(replies)
