@@ -184,11 +184,10 @@ def test_status_tells_lanes_folders_and_counts_to_people_and_programs(station: S
     with station.daemon(KEYS):
         station.run("submit", station.file("T1.json", connectivity("T1")))
         until(lambda: "T1" in station.states(), "the submission is stored")
-        status = station.json("status")
-        assert [system["name"] for system in status["systems"]] == ["ministry"]
-        assert status["messages"] == [{"lane": "510000001", "state": "ready", "count": 1}]
-        shown = station.run("status").stdout
-        assert "510000001\t待发\t1" in shown
+        assert [system["name"] for system in station.json("status")["systems"]] == ["ministry"]
+        waiting = [{"lane": "510000001", "state": "ready", "count": 1}]
+        until(lambda: station.json("status")["messages"] == waiting, "the message waits between two attempts")
+        until(lambda: "510000001\t待发\t1" in station.run("status").stdout, "people are shown the same")
 
 
 def test_a_second_daemon_of_one_configuration_is_refused_and_the_first_goes_on(station: Station) -> None:
@@ -226,7 +225,7 @@ def test_after_a_kill_the_same_keys_from_standard_input_open_the_same_outbox(sta
         station.run("submit", station.file("T1.json", connectivity("T1")))
         until(lambda: station.states() == {"T1": "ready"}, "the submission is stored")
     with station.daemon(KEYS):
-        assert station.states() == {"T1": "ready"}
+        until(lambda: station.states() == {"T1": "ready"}, "the submission is there again")
 
 
 def test_another_data_key_opens_nothing_and_is_no_damage(station: Station) -> None:
@@ -237,7 +236,7 @@ def test_another_data_key_opens_nothing_and_is_no_damage(station: Station) -> No
     refused = station.run("run", "--keys-from-stdin", given=json.dumps(other))
     assert refused.returncode == 3
     with station.daemon(KEYS):
-        assert station.states() == {"T1": "ready"}
+        until(lambda: station.states() == {"T1": "ready"}, "the submission is there again")
 
 
 # -- the outbox with and without a daemon ----------------------------------------------------------
