@@ -20,6 +20,11 @@
     │   ├── StoreDamaged        the database is not one of ours, or is broken
     │   └── StoreFull           no room on the disk
     ├── SourceError             a claimed file that cannot be read now (agent.sources)
+    ├── HelperError             a helper process gave no value (agent.helpers)
+    │   ├── HelperUnavailable   it does not start, or pauses before its next start: nothing was called
+    │   ├── HelperTimedOut      it did not answer in time and was ended
+    │   ├── HelperDied          it ended, or answered what is no answer
+    │   └── HelperRefused       the library in it answered with an error
     ├── SerialsExhausted        a number series has no free number left
     ├── InternalDefect          our own code, or a plugin's, failed where it must not
     └── ControlError            a request to the running daemon that it refused
@@ -149,6 +154,37 @@ class StoreDamaged(StoreError):
 class StoreFull(StoreError):
     code = "store_full"
     retry = True
+
+
+class HelperError(AgentError):
+    code = "helper"
+    retry = True
+
+
+class HelperUnavailable(HelperError):
+    code = "helper_unavailable"
+
+
+class HelperTimedOut(HelperError):
+    code = "helper_timed_out"
+
+
+class HelperDied(HelperError):
+    code = "helper_died"
+
+
+class HelperRefused(HelperError):
+    """``reason`` is the helper's stable word, ``number`` the library's own code where it has one."""
+
+    code = "helper_refused"
+    retry = False
+
+    def __init__(
+        self, message: str, *, hint: str, reason: str, number: int | None, details: Mapping[str, object]
+    ) -> None:
+        super().__init__(message, hint=hint, details=details)
+        self.reason = reason
+        self.number = number
 
 
 class SerialsExhausted(AgentError):
