@@ -11,6 +11,7 @@ faults       switches that make requests or answers go wrong, seeded, at start a
 parking      requests that take effect only after an inquiry about them was answered "no"
 ledger       what took effect, how often and in which order; on disk if wanted, so it survives a kill
 exchange     one request from arrival to answer: faults, platform, ledger
+people       invented people whose identity numbers fail the checksum
 admin        ``/_rehearsal/``: ledger, faults, state counts and reset as JSON for other processes
 ============ ==============================================================================
 

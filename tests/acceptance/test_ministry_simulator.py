@@ -20,7 +20,7 @@ import pytest
 from agent.clock import SystemClock
 from agent.crypto import load_private, load_public
 from agent.rehearsal.ledger import read_ledger
-from plugins.ministry.simulator.people import invented_identity
+from agent.rehearsal.people import invented_identity
 from tests.unit.ministry.simulator.forms import admission, admissions, fee, fees, settlement, settlements
 from tests.unit.ministry.simulator.rehearsed import Province
 

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from agent.demo.stage import Stage, eventually
-from plugins.ministry.simulator.people import invented_identity
+from agent.rehearsal.people import invented_identity
 from tests.acceptance.conftest import QUICK
 from tests.acceptance.workload import Visit, check_ledger
 

@@ -33,6 +33,5 @@ registry, seed  what is registered, and what the platform starts with (``sample.
 papers          invented particulars where the seed says nothing
 throttle        RE1173
 key_files       rehearsal keys
-people          invented people whose identity numbers fail the checksum
 =============== ===========================================================================
 """

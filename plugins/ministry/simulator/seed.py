@@ -56,7 +56,7 @@ from typing import Any, Final, TypeVar
 
 from agent.errors import ConfigurationError
 from agent.events import JsonObject
-from plugins.ministry.simulator.people import MOST, invented_identity
+from agent.rehearsal.people import MOST, invented_identity
 from plugins.ministry.simulator.registry import Access, Card, FiledAid, Filing, Institution, Person
 
 _Value = TypeVar("_Value")

@@ -7,8 +7,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from agent.rehearsal.people import invented_identity
 from plugins.ministry.simulator.entities import Amounts, Claim, Settlement, Stay
-from plugins.ministry.simulator.people import invented_identity
 from tests.unit.ministry.simulator.forms import SAMPLES, attachment
 from tests.unit.ministry.simulator.rehearsed import Rehearsed, rehearsed
 

@@ -12,8 +12,8 @@ import pytest
 from agent.clock import ManualClock
 from agent.crypto import load_private, load_public
 from agent.errors import AgentError, ConfigurationError, KeyRejected
+from agent.rehearsal.people import MOST, invented_identity
 from plugins.ministry.simulator.key_files import read_keys
-from plugins.ministry.simulator.people import MOST, invented_identity
 from plugins.ministry.simulator.seed import read_seed
 from plugins.ministry.simulator.serve import build
 from tests.unit.ministry.simulator.forms import admission, admissions
