@@ -16,7 +16,20 @@ from typing import Any, Protocol
 import pluggy
 
 from agent.catalog import Catalog
-from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
+from agent.events import (
+    Completion,
+    Conclusion,
+    Draft,
+    History,
+    JsonObject,
+    Outcome,
+    Plan,
+    Request,
+    Response,
+    Scope,
+    Series,
+    Submission,
+)
 
 GROUP = "his_agent.plugins"
 
@@ -56,12 +69,13 @@ class KeyUse:
     name: str
     about: str
     kind: str
-    """``sm2-private``, ``sm2-public``, ``rsa-private`` or ``certificate``."""
+    """``sm2-private``, ``sm2-public``, ``rsa-private``, ``rsa-public`` or ``certificate``."""
 
 
 class ProtocolAdapter(Protocol):
     """What the engine asks of a protocol. The caller promises the order: plan → (per attempt:
-    series, stamp, encode, interpret) → on doubt: inquire, (encode, interpret,) conclude.
+    complete, series, stamp, encode, interpret) → on doubt: inquire, (encode, interpret,) conclude.
+    An attempt's later steps get the draft that was completed for it.
     """
 
     @property
@@ -77,6 +91,12 @@ class ProtocolAdapter(Protocol):
 
     def lanes(self) -> tuple[str, ...]:
         """The lanes known from configuration, for status and probing before any traffic."""
+        ...
+
+    def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
+        """Fill in what the agent knows of earlier messages and check what needs it; called within the
+        commit that claims the message. ``forced``: rules of history only warn. Protocols without
+        such rules inherit :class:`agent.protocol.completing.Unaided`."""
         ...
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
@@ -101,6 +121,12 @@ class ProtocolAdapter(Protocol):
 
     def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
         """What the answer to :meth:`inquire` says about the attempt."""
+        ...
+
+    def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
+        """The outcome of a message that a person knows to be accepted: the facts, slots and aliases
+        that it yields, as far as ``data``, what the person gave of the system's answer, has them.
+        ``ids`` are the wire ids of its latest attempt, {} without one."""
         ...
 
     def probe(self, lane: str) -> Draft | None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from agent import jsontext, keys_backend
 from agent.errors import ConfigurationError, KeyMissing, KeyRejected
+from agent.faults import crash_point
 from agent.keys_backend import KeyringDescription
 from agent.keys_entries import Entries
 
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "his-agent"
 DATA_KEY: Final = "agent/data-key"
+AUDIT_KEY: Final = "agent/audit-key"
+OWN_NAMES: Final = frozenset({DATA_KEY, AUDIT_KEY})
+"""Keys of the agent itself: nobody else makes, rotates or shows them."""
+FORMER: Final = ".former"
+"""``NAME.former`` is the generation of a key before ``NAME``: answers may still be sealed for it."""
 _DATA_KEY_BYTES: Final = 32
 _INDEX: Final = "index"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)+")
@@ -91,6 +97,21 @@ class KeyRing:
             self._write_index({*self.names(), name})
             self._held.pop(name, None)
             self._cache[name] = value
+
+    def rotate(self, name: str, value: str) -> None:
+        """Let ``value`` be the key and the present one its former generation. May be repeated after a crash.
+        Raises KeyMissing when there is none yet, KeyRejected while an older generation is still kept."""
+        with self._guard:
+            present, former = self.get(name), name + FORMER
+            if self.has(former) and self.get(former) != present:
+                raise KeyRejected(
+                    f"{name} 还保留着上一代密钥，不能再次轮换",
+                    hint=f"确认对方不再使用上一代后，先执行：his-agent keys retire {name}",
+                    details={"key": name},
+                )
+            self.set(former, present)
+            crash_point("keys.rotating")
+            self.set(name, value)
 
     def remove(self, name: str) -> None:
         """Forget a key everywhere. Raises KeyMissing when there is none."""

@@ -40,6 +40,8 @@ class Verb:
 
 _WHO = Argument("who", "text", longest=200)
 _WHY = Argument("why", "text", "", longest=2000)
+_BY = Argument("who", "text", "", longest=200)
+_KEY = Argument("name", "text", longest=100)
 _MESSAGE = Argument("message", "integer")
 
 VERBS: Final[Mapping[str, Verb]] = {
@@ -80,10 +82,33 @@ VERBS: Final[Mapping[str, Verb]] = {
         Verb(
             "keys.import",
             "check a key and keep it in the service account's keyring",
-            (Argument("name", "text", longest=100), Argument("value", "text", longest=65536)),
+            (
+                _KEY,
+                Argument("value", "text", longest=65536),
+                Argument("certificate", "text", "", longest=65536),
+                Argument("rotate", "boolean", False),
+                _BY,
+            ),
+        ),
+        Verb(
+            "keys.generate",
+            "make a key in the service account's keyring; only its public part is given out",
+            (
+                _KEY,
+                Argument("kind", "text", "", choices=("", "sm2-private", "rsa-private")),
+                Argument("rotate", "boolean", False),
+                _BY,
+            ),
+        ),
+        Verb("keys.public", "the public part of a key, to be given to the platform", (_KEY,)),
+        Verb(
+            "keys.pair",
+            "whether a public key or certificate belongs to a private key that is kept",
+            (_KEY, Argument("public", "text", longest=65536)),
         ),
         Verb("keys.list", "the keys that the configured systems need, and which of them are there"),
-        Verb("keys.remove", "remove a key from the keyring", (Argument("name", "text", longest=100),)),
+        Verb("keys.retire", "forget the former generation of a rotated key", (_KEY, _BY)),
+        Verb("keys.remove", "remove a key from the keyring", (_KEY, _BY)),
     )
 }
 

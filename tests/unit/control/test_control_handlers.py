@@ -17,7 +17,7 @@ from agent.errors import ConfigurationError, ControlError, KeyMissing, KeyReject
 from agent.events import Draft, JsonObject, Scope
 from agent.hookspecs import KeyUse
 from agent.jsontext import write
-from agent.keys import DATA_KEY, KeyRing
+from agent.keys import AUDIT_KEY, DATA_KEY, KeyRing
 from agent.keys_memory import MemoryKeyring
 from agent.opening import open_outbox
 from agent.outbox.base import Outbox
@@ -245,6 +245,84 @@ def test_a_removed_key_is_gone_and_its_lane_hears_of_it(cabinet: Cabinet) -> Non
     assert cabinet.changed == ["alpha/own", "alpha/own"]
     with pytest.raises(KeyMissing):
         cabinet.call("keys.remove", name="alpha/own")
+
+
+def test_a_rotated_key_signs_and_the_former_generation_stays_until_it_is_retired(cabinet: Cabinet) -> None:
+    newer, newest = sm2_keys.generate().to_pem(), sm2_keys.generate().to_pem()
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    cabinet.call("keys.import", name="alpha/own", value=newer, rotate=True)
+    assert (cabinet.ring.get("alpha/own"), cabinet.ring.get("alpha/own.former")) == (newer, PAIR.to_pem())
+    listed = {key["name"]: key["fingerprint"] for key in cabinet.call("keys.list")["keys"]}
+    assert listed["alpha/own.former"] == PAIR.public.fingerprint()
+    with pytest.raises(KeyRejected, match="retire"):
+        cabinet.call("keys.import", name="alpha/own", value=newest, rotate=True)
+    cabinet.call("keys.retire", name="alpha/own")
+    assert not cabinet.ring.has("alpha/own.former")
+    cabinet.call("keys.import", name="alpha/own", value=newest, rotate=True)
+    assert cabinet.ring.get("alpha/own.former") == newer
+
+
+def test_a_rotation_that_a_crash_cut_in_half_can_be_repeated(cabinet: Cabinet) -> None:
+    newer = sm2_keys.generate().to_pem()
+    cabinet.ring.set("alpha/own", PAIR.to_pem())
+    cabinet.ring.set("alpha/own.former", PAIR.to_pem())
+    cabinet.call("keys.import", name="alpha/own", value=newer, rotate=True)
+    assert (cabinet.ring.get("alpha/own"), cabinet.ring.get("alpha/own.former")) == (newer, PAIR.to_pem())
+
+
+def test_a_generated_key_gives_out_its_public_part_alone_and_replaces_none(cabinet: Cabinet) -> None:
+    answer = cabinet.call("keys.generate", name="alpha/own")
+    kept = sm2_keys.load_private(cabinet.ring.get("alpha/own"))
+    assert (answer["public"], answer["fingerprint"]) == (kept.public.to_pem(), kept.public.fingerprint())
+    assert "PRIVATE" not in write(answer)
+    assert cabinet.call("keys.public", name="alpha/own")["public"] == kept.public.to_pem()
+    with pytest.raises(ControlError, match="rotate"):
+        cabinet.call("keys.generate", name="alpha/own")
+    assert cabinet.ring.get("alpha/own") == kept.to_pem()
+
+
+def test_a_key_of_a_kind_that_the_name_does_not_hold_is_not_generated(cabinet: Cabinet) -> None:
+    for name, kind in (("alpha/own", "rsa-private"), ("alpha/peer", ""), ("other/thing", "")):
+        with pytest.raises(KeyRejected):
+            cabinet.call("keys.generate", name=name, kind=kind)
+        assert not cabinet.ring.has(name)
+
+
+def test_a_public_key_is_compared_with_the_private_one_that_is_kept(cabinet: Cabinet) -> None:
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    assert cabinet.call("keys.pair", name="alpha/own", public=PAIR.public.to_pem())["pair"]
+    with pytest.raises(KeyRejected, match="不是一对"):
+        cabinet.call("keys.pair", name="alpha/own", public=sm2_keys.generate().public.to_pem())
+
+
+def test_the_agents_own_keys_are_neither_shown_made_nor_rotated_by_hand(cabinet: Cabinet) -> None:
+    for name in (DATA_KEY, AUDIT_KEY):
+        for verb, args in (
+            ("keys.generate", {"kind": "sm2-private"}),
+            ("keys.public", {}),
+            ("keys.remove", {}),
+        ):
+            with pytest.raises(ControlError):
+                cabinet.call(verb, name=name, **args)
+    with pytest.raises(ControlError):
+        cabinet.call("keys.import", name=AUDIT_KEY, value=PAIR.to_pem())
+
+
+def test_what_was_done_to_keys_is_recorded_with_who_did_it() -> None:
+    recorded: list[tuple[str, str, str]] = []
+    ring = KeyRing(backend=MemoryKeyring())
+    handlers = KeyHandlers(ring, [OWN], lambda _name: None, lambda *entry: recorded.append(entry)).handlers()
+    for verb, args in (
+        ("keys.generate", {}),
+        ("keys.import", {"value": PAIR.to_pem(), "rotate": True}),
+        ("keys.retire", {}),
+        ("keys.remove", {}),
+    ):
+        handlers[verb](complete(verb, {"name": "alpha/own", "who": "officer", **args}))
+    assert recorded == [
+        (what, "alpha/own", "officer")
+        for what in ("keys.generate", "keys.rotate", "keys.retire", "keys.remove")
+    ]
 
 
 def test_the_data_key_can_be_restored_but_neither_replaced_nor_removed(cabinet: Cabinet) -> None:
