@@ -157,6 +157,22 @@ class Deadline:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchRule:
+    """A submission sent in several messages under one number that the first answer gives.
+
+    ``number`` is the request's field for it; ``kind`` the identifier that keeps it, and by whose key it is
+    found again; ``last`` the field that says whether more is to come, in all messages but the last
+    with the value ``more``; ``done`` the answer's field that ends the batch.
+    """
+
+    number: str
+    kind: str
+    last: str
+    more: str
+    done: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeTable:
     """One code table. A code may carry several names. ``open``: unknown codes pass (error codes)."""
 
@@ -189,7 +205,8 @@ class TransactionSpec:
     ``repeatable``: nothing settles an unknown outcome, and sending it again does no harm; it then
     carries a new number in the field ``renew``, if one is named. ``already_there`` and
     ``not_processed`` are the system's codes for "done before" and "not done at all". ``inquiry``
-    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``rules`` names
+    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``batch``: the messages
+    of one submission go under one number. ``rules`` names
     checks across fields that the plugin implements.
     """
 
@@ -219,6 +236,7 @@ class TransactionSpec:
     not_processed: tuple[str, ...] = ()
     deadlines: tuple[Deadline, ...] = ()
     on_refusal: str = ""
+    batch: BatchRule | None = None
     blocks_expired: bool = False
     rules: tuple[str, ...] = ()
 

@@ -11,6 +11,7 @@ from agent.catalog.model import (
     LEVELS,
     SCOPE_MODES,
     TRANSACTION_KINDS,
+    BatchRule,
     CodeTable,
     Deadline,
     FieldSpec,
@@ -54,6 +55,7 @@ def read_transaction(
         not_processed=table.texts("not_processed"),
         deadlines=tuple(_deadline(item) for item in table.tables("deadline")),
         on_refusal=table.choice("on_refusal", ("stop",), ""),
+        batch=_batch(table.table("batch")),
         blocks_expired=table.flag("blocks_expired", default=False),
         rules=table.texts("rules"),
     )
@@ -99,6 +101,20 @@ def _deadline(table: Table) -> Deadline:
     return deadline
 
 
+def _batch(table: Table | None) -> BatchRule | None:
+    if table is None:
+        return None
+    rule = BatchRule(
+        number=table.text("number"),
+        kind=table.text("kind"),
+        last=table.text("last"),
+        more=table.text("more"),
+        done=table.text("done"),
+    )
+    table.finish()
+    return rule
+
+
 def _check(table: Table, spec: TransactionSpec) -> None:
     """Every field that the behaviour keys name must exist on the side and level they mean."""
     _demand(table, "list", [spec.list], _lists(spec.request))
@@ -108,6 +124,7 @@ def _check(table: Table, spec: TransactionSpec) -> None:
     if spec.answer_list:
         _demand(table, "row_key", spec.row_key, _row_codes(spec.response, spec.answer_list))
     _check_repetition(table, spec)
+    _check_batch(table, spec)
     for rule in spec.scopes:
         known = _row_codes(spec.request, spec.list) if rule.at == "row" else _codes(spec.request)
         _demand(table, "scope", rule.fields, known)
@@ -125,6 +142,16 @@ def _check_repetition(table: Table, spec: TransactionSpec) -> None:
     if spec.renew and not spec.repeatable:
         raise table.fail("有 renew 的交易应为 repeatable")
     _demand(table, "renew", [spec.renew], _codes(spec.request))
+
+
+def _check_batch(table: Table, spec: TransactionSpec) -> None:
+    if spec.batch is None:
+        return
+    _demand(table, "batch", [spec.batch.number, spec.batch.last], _codes(spec.request))
+    _demand(table, "batch", [spec.batch.done], _codes(spec.response))
+    kept = [rule for rule in spec.identifiers if (rule.kind, rule.at) == (spec.batch.kind, "head")]
+    if not spec.list or len(kept) != 1:
+        raise table.fail("batch 要有 list，且 kind 应是 identifiers 中的一项")
 
 
 def _demand(table: Table, key: str, wanted: Iterable[str], known: set[str]) -> None:
