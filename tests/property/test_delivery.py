@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from agent.dispatch import commits, exchange, inquiry
 from agent.dispatch.steps import Rest
@@ -30,16 +31,83 @@ from tests.unit.dispatch.scripted import INQUIRY, PAY, THERE, TOO_OFTEN, UNCLEAR
 
 NO_ANSWER = MaybeSent("no answer")
 VISITS = ("V1", "V2", "V3")
+MOST_STEPS = 600
+
+
+class Crash(BaseException):
+    """The process is gone at this instruction."""
+
+
+@dataclass
+class Working(Lost):
+    """The platform is still working on it: it takes effect ``seconds`` or ``calls`` later."""
+
+    seconds: float = 0.0
+    calls: int = 0
+
+
+@dataclass
+class Late(Platform):
+    """Commits what it works on within the answer time-out, whoever asks meanwhile, and refuses nothing;
+    what takes longer than that it refuses when the row is there ("already there")."""
+
+    clock: Any = None
+    working: list[tuple[float, int, str, Any]] = field(default_factory=list)
+    late: set[str] = field(default_factory=set)
+
+    def _send(self, request: Any) -> Any:
+        self.commit_due()
+        self.next = self.script[0] if self.script else None
+        return super()._send(request)
+
+    def commit_due(self, *, all_of_it: bool = False) -> None:
+        calls, now = len(self.sent), self.clock.monotonic()
+        for one in list(self.working):
+            at, call, wire_id, body = one
+            if all_of_it or now >= at >= 0 or calls >= call >= 0:
+                self.working.remove(one)
+                self._commit(wire_id, body, guarded=call >= 0)
+
+    def _commit(self, wire_id: str, body: Any, *, guarded: bool) -> None:
+        if body["row"] in self.late or (guarded and body["row"] in self.rows()):
+            self.stored[wire_id] = THERE
+            return
+        super()._take_effect(wire_id, body)
+        if guarded:
+            self.late.add(body["row"])
+
+    def _truth(self, code: str, body: Any) -> Any:
+        if code == PAY and body["row"] in self.late:
+            return THERE
+        return super()._truth(code, body)
+
+    def _take_effect(self, wire_id: str, body: Any, *, late: bool = False) -> None:
+        if isinstance(self.next, Working):
+            at = self.clock.monotonic() + self.next.seconds if self.next.seconds else -1
+            call = len(self.sent) + self.next.calls if self.next.calls else -1
+            self.working.append((at, call, wire_id, body))
+        elif body["row"] in self.late:
+            self.stored[wire_id] = THERE
+        else:
+            super()._take_effect(wire_id, body)
+
+    def rows(self) -> list[str]:
+        return [body["row"] for _, body in self.effects]
+
+
 BEHAVIOURS = {
     "never arrived": NO_ANSWER,
     "answer lost": Lost(NO_ANSWER),
-    "answer lost, commits late": Lost(NO_ANSWER, late=True),
+    "answer lost, still at work": Working(NO_ANSWER, seconds=25.0),
+    "answer lost, at work for minutes": Working(NO_ANSWER, calls=4),
     "refused connection": NotSent("refused"),
     "too often": TOO_OFTEN,
     "unclear, not done": UNCLEAR,
     "unclear, done": Lost(NO_ANSWER),
 }
 INQUIRY_BEHAVIOURS = {"no answer": NO_ANSWER, "too often": TOO_OFTEN, "unclear": UNCLEAR}
+ANSWERS = st.lists(st.sampled_from(sorted(BEHAVIOURS)), max_size=3)
+INQUIRIES = st.lists(st.sampled_from(sorted(INQUIRY_BEHAVIOURS)), max_size=2)
 POINTS = (
     "dispatch.after_claim",
     "dispatch.before_send",
@@ -51,44 +119,6 @@ POINTS = (
     "outbox.before_commit",
     "outbox.after_commit",
 )
-MOST_STEPS = 600
-
-
-class Crash(BaseException):
-    """The process is gone at this instruction."""
-
-
-class Late(Platform):
-    """May commit long after it was asked. Only then does it refuse a row that it has: whatever else is
-    sent twice takes effect twice."""
-
-    pending: list[tuple[str, Any]]
-    late: set[str]
-
-    def _truth(self, code: str, body: Any) -> Any:
-        if code == PAY and body["row"] in self.late:
-            return THERE
-        return super()._truth(code, body)
-
-    def _take_effect(self, wire_id: str, body: Any, *, late: bool = False) -> None:
-        if late:
-            self.pending.append((wire_id, body))
-        elif body["row"] in self.late:
-            self.stored[wire_id] = THERE
-        else:
-            super()._take_effect(wire_id, body)
-
-    def commit_late(self) -> None:
-        for wire_id, body in self.pending:
-            if body["row"] in self.rows():
-                self.stored[wire_id] = THERE
-            else:
-                super()._take_effect(wire_id, body)
-                self.late.add(body["row"])
-        self.pending.clear()
-
-    def rows(self) -> list[str]:
-        return [body["row"] for _, body in self.effects]
 
 
 class Delivery(RuleBasedStateMachine):
@@ -98,7 +128,6 @@ class Delivery(RuleBasedStateMachine):
         super().__init__()
         self.root = Path(tempfile.mkdtemp(prefix="delivery-"))
         self.platform = Late()
-        self.platform.pending, self.platform.late = [], set()
         self.runs = 0
         self.dropped: list[tuple[str, str]] = []
         self.finals: dict[str, dict[str, Any]] = {}
@@ -107,11 +136,13 @@ class Delivery(RuleBasedStateMachine):
         for module in (commits, exchange, inquiry, writer):
             self.patch.setattr(module, "crash_point", self._point)
 
-    @initialize()
-    def begin(self) -> None:
+    @initialize(visits=st.lists(st.sampled_from(VISITS), min_size=2, max_size=5))
+    def begin(self, visits: list[str]) -> None:
         (self.root / "0").mkdir()
         self.bench = Bench(self.root / "0", platform=self.platform)
+        self.platform.clock = self.bench.clock
         self.old: list[Bench] = []
+        self.drop(visits)
 
     def teardown(self) -> None:
         try:
@@ -125,32 +156,23 @@ class Delivery(RuleBasedStateMachine):
             shutil.rmtree(self.root)
 
     # -- the world --------------------------------------------------------------------------------
-    @rule(about=st.sampled_from(VISITS))
-    def drop(self, about: str) -> None:
-        his_id = f"R{len(self.dropped):03}"
-        self.bench.drop(his_id, body={"row": his_id}, scopes=(visit(about),))
-        self.dropped.append((about, his_id))
-
-    @rule(behaviour=st.sampled_from(sorted(BEHAVIOURS)))
-    def next_answer(self, behaviour: str) -> None:
-        self.platform.script.append(BEHAVIOURS[behaviour])
-
-    @rule(behaviour=st.sampled_from(sorted(INQUIRY_BEHAVIOURS)))
-    def next_inquiry(self, behaviour: str) -> None:
-        self.platform.inquiry_script.append(INQUIRY_BEHAVIOURS[behaviour])
-
-    @precondition(lambda self: self.platform.pending)
-    @rule()
-    def commit_late(self) -> None:
-        self.platform.commit_late()
+    @rule(visits=st.lists(st.sampled_from(VISITS), min_size=1, max_size=4))
+    def drop(self, visits: list[str]) -> None:
+        for about in visits:
+            his_id = f"R{len(self.dropped):03}"
+            self.bench.drop(his_id, body={"row": his_id}, scopes=(visit(about),))
+            self.dropped.append((about, his_id))
 
     @rule(hours=st.sampled_from([-5000, -1, 1, 5000]))
     def set_the_wall_clock(self, hours: int) -> None:
         self.bench.clock.set_wall(self.bench.clock.now() + timedelta(hours=hours))
 
     # -- the agent --------------------------------------------------------------------------------
-    @rule(steps=st.integers(1, 8))
-    def work(self, steps: int) -> None:
+    @rule(steps=st.integers(1, 12), answers=ANSWERS, inquiries=INQUIRIES)
+    def work(self, steps: int, answers: list[str], inquiries: list[str]) -> None:
+        """Some steps; what the platform does with the next messages and inquiries."""
+        self.platform.script.extend(BEHAVIOURS[name] for name in answers)
+        self.platform.inquiry_script.extend(INQUIRY_BEHAVIOURS[name] for name in inquiries)
         for _ in range(steps):
             self.bench.step = self.bench.lane.advance(self.bench.step)
 
@@ -168,11 +190,11 @@ class Delivery(RuleBasedStateMachine):
         self._write(mark=False)
         self.crash()
 
-    @rule(point=st.sampled_from(POINTS), nth=st.integers(1, 3))
-    def die_at(self, point: str, nth: int) -> None:
+    @rule(point=st.sampled_from(POINTS), nth=st.integers(1, 3), answers=ANSWERS)
+    def die_at(self, point: str, nth: int, answers: list[str]) -> None:
         self.armed = (point, nth)
         try:
-            self.work(12)
+            self.work(12, answers, [])
         except Crash:
             self.crash()
         finally:
@@ -231,7 +253,7 @@ class Delivery(RuleBasedStateMachine):
         self.armed = None
         self.platform.script.clear()
         self.platform.inquiry_script.clear()
-        self.platform.commit_late()
+        self.platform.commit_due(all_of_it=True)
         for _ in range(MOST_STEPS):
             if self._all_ended():
                 break
@@ -266,5 +288,9 @@ class Delivery(RuleBasedStateMachine):
 
 TestDelivery = Delivery.TestCase
 TestDelivery.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=80,
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=(Phase.explicit, Phase.reuse, Phase.generate),  # making a failure small takes many minutes
 )
