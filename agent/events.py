@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from agent.errors import Fault
 
@@ -52,7 +52,9 @@ class Submission:
     """What a HIS asks for, read but not yet judged (his-contract, "A submission").
 
     ``data`` is the business object with the document's codes. ``id`` is the HIS's own key, unique
-    per system and transaction. ``now`` lets a query overtake its own scope.
+    per system and transaction. ``now`` lets a query overtake its own scope. ``force``: what the agent
+    knows of earlier messages refuses nothing, it only warns. ``occurred_at`` is always there when an
+    adapter plans: what the HIS gave, else the file's time.
     """
 
     system: str
@@ -65,6 +67,7 @@ class Submission:
     after: str = ""
     replaces: str = ""
     now: bool = False
+    force: bool = False
 
 
 class Hold(StrEnum):
@@ -107,11 +110,21 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Deadline:
+    """By when the platform wants a message: so long after the business happened, of a follow-up after
+    it came to be. ``about`` is the document's demand in Chinese, for status and log."""
+
+    after_s: int
+    about: str
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """One transaction to be sent, without wire numbers; becomes one message of the outbox.
 
     ``body`` is normalised business data. ``rows`` is the half-open range of the submission's row
-    list that this draft carries. ``harmless`` may be repeated without asking (queries, probes).
+    list that this draft carries. ``harmless`` changes nothing and is repeated without asking (queries,
+    probes). ``repeatable``: no inquiry exists, and sent once more after a doubt it does no harm.
     ``parallel`` travels beside its lane. ``blocks``/``blockable`` say whether its failure blocks
     its scopes and whether failures before it block it; ``expiry_blocks`` the same for expiry.
     """
@@ -124,12 +137,14 @@ class Draft:
     interactive: bool = True
     parallel: bool = False
     harmless: bool = False
+    repeatable: bool = False
     blocks: bool = True
     blockable: bool = True
     expiry_blocks: bool = False
     needs: tuple[Need, ...] = ()
     stop_on_refusal: bool = False
     """A partial refusal, too, cancels the messages after it of the same submission."""
+    deadlines: tuple[Deadline, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,8 +154,6 @@ class Plan:
     drafts: tuple[Draft, ...]
     normalised: JsonObject = field(repr=False)
     warnings: tuple[Fault, ...] = ()
-    deadline_s: int | None = None
-    """Seconds after ``occurred_at`` by which the platform wants it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +202,75 @@ class RowOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A value that the system gave, to be found again by the HIS's own key."""
+    """A fact that later messages need: a number that the system gave, found again by the HIS's own
+    key, or something that happened (fees of a visit, that it is settled).
+
+    ``(kind, key)`` names a group within the system, ``member`` one fact of it; a fact given again
+    replaces the one of the same member. Facts outlive the messages that gave them.
+    """
 
     kind: str
     key: tuple[str, ...] = field(repr=False)
     value: str = field(repr=False)
+    member: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A fact that holds no more: one member of a group, or with None the whole group."""
+
+    kind: str
+    key: tuple[str, ...] = field(repr=False)
+    member: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """Two names of one thing: from now on a scope ``(scope_kind, key)`` is stored as the scope
+    ``(of_kind, of_key)``; ``of_kind`` "" is the same kind. Later messages that use either name keep
+    one order. What is stored already keeps the scopes that it has."""
+
+    scope_kind: str
+    key: tuple[str, ...] = field(repr=False)
+    of_key: tuple[str, ...] = field(repr=False)
+    of_kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """A group of facts of which one must exist before a message is sent. ``what`` says in Chinese
+    what is waited for, for the HIS."""
+
+    kind: str
+    key: tuple[str, ...] = field(repr=False)
+    what: str
+
+
+class History(Protocol):
+    """The facts of one system, as they stand in the commit that claims a message. Read only."""
+
+    def value(self, kind: str, key: tuple[str, ...], member: str = "") -> str | None:
+        """One fact; None when the agent does not know it."""
+        ...
+
+    def values(self, kind: str, key: tuple[str, ...]) -> Mapping[str, str]:
+        """All facts of a group, by member; {} when there are none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A draft as it is to be sent, with what the agent knows of earlier messages filled in.
+
+    ``warnings`` reach the result. ``refused`` ends the message here, unsent: only what is known to
+    be wrong; history that is missing warns and passes. ``awaits`` holds the message until facts
+    exist: it leaves the order, blocks nobody, and is completed anew at the order's end.
+    """
+
+    draft: Draft = field(repr=False)
+    warnings: tuple[Fault, ...] = ()
+    refused: tuple[Fault, ...] = ()
+    awaits: tuple[Awaited, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +279,8 @@ class Outcome:
 
     ``code`` and ``message`` are the system's own. ``refused`` are the scopes that a partial
     refusal blocks. ``slots`` feed later messages of the same submission; ``follow_ups`` take the
-    message's own place in the order. ``already_there`` marks a refusal that says the thing is there:
+    message's own place in the order. ``forgotten`` facts go, then ``identifiers`` come, with the
+    outcome's own commit. ``already_there`` marks a refusal that says the thing is there:
     after an earlier attempt of unknown fate it settles nothing and leads to an inquiry.
     """
 
@@ -213,6 +291,8 @@ class Outcome:
     rows: tuple[RowOutcome, ...] = ()
     refused: tuple[Scope, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
+    forgotten: tuple[Forget, ...] = ()
+    aliases: tuple[Alias, ...] = ()
     slots: Mapping[str, str] = field(default_factory=dict, repr=False)
     follow_ups: tuple[Draft, ...] = ()
     settled_by: str = "answer"

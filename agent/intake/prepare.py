@@ -39,7 +39,8 @@ def prepare(dropped: Dropped, rules: ReadingRules, adapter: ProtocolAdapter) -> 
     except SubmissionInvalid as error:
         yield unreadable(dropped, rules.system, error)
         return
-    for number, submission in enumerate(submissions):
+    for number, read_one in enumerate(submissions):
+        submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
         yield _judged(dropped, submission, number, adapter)
 
 
@@ -72,7 +73,7 @@ def _judged(dropped: Dropped, submission: Submission, number: int, adapter: Prot
 
 def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) -> NewSubmission:
     occurred_at = submission.occurred_at or dropped.modified_at
-    deadline = timedelta(seconds=plan.deadline_s) if plan.deadline_s is not None else None
+    within = [deadline.after_s for draft in plan.drafts for deadline in draft.deadlines]
     return NewSubmission(
         event_id=_event_id(dropped, number),
         system=submission.system,
@@ -85,7 +86,7 @@ def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) 
         drafts=plan.drafts,
         warnings=plan.warnings,
         valid_until=submission.valid_until,
-        deadline_at=occurred_at + deadline if deadline is not None else None,
+        deadline_at=occurred_at + timedelta(seconds=min(within)) if within else None,
         after=submission.after,
         replaces=submission.replaces,
         now=submission.now,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.events import Draft, Hold, Json, Need, Scope
+from agent.events import Deadline, Draft, Hold, Json, Need, Scope
 
 
 def draft_value(draft: Draft) -> Json:
@@ -22,14 +22,16 @@ def draft_value(draft: Draft) -> Json:
             draft.blockable,
             draft.expiry_blocks,
             draft.stop_on_refusal,
+            draft.repeatable,
         ],
         [[need.slot, need.identifier, need.key, need.required] for need in draft.needs],
+        [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
     ]
 
 
 def value_draft(value: list[Any]) -> Draft:
-    transaction, lane, body, scopes, rows, flags, needs = value
-    interactive, parallel, harmless, blocks, blockable, expiry_blocks, stop_on_refusal = flags
+    transaction, lane, body, scopes, rows, flags, needs, deadlines = value
+    interactive, parallel, harmless, blocks, blockable, expiry_blocks, stop_on_refusal, repeatable = flags
     return Draft(
         transaction=transaction,
         lane=lane,
@@ -43,7 +45,9 @@ def value_draft(value: list[Any]) -> Draft:
         blockable=blockable,
         expiry_blocks=expiry_blocks,
         stop_on_refusal=stop_on_refusal,
+        repeatable=repeatable,
         needs=tuple(Need(slot, kind, tuple(key), required) for slot, kind, key, required in needs),
+        deadlines=tuple(Deadline(after_s, about) for after_s, about in deadlines),
     )
 
 

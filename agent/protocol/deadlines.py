@@ -1,23 +1,34 @@
-"""When the platform wants a transaction, counted from the business time (architecture, *Time*)."""
+"""By when the platform wants a transaction, counted from the business time (architecture, *Time*)."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from agent.catalog.model import Deadline, TransactionSpec
+from agent.catalog.model import Deadline as Rule
+from agent.catalog.model import TransactionSpec
 from agent.clock import BEIJING
+from agent.events import Deadline
 
 
-def deadline_s(spec: TransactionSpec, occurred_at: datetime) -> int | None:
-    """Seconds from ``occurred_at`` to the earliest of the transaction's deadlines; None without one."""
-    return min((_seconds(deadline, occurred_at) for deadline in spec.deadlines), default=None)
+def deadlines_of(spec: TransactionSpec, occurred_at: datetime) -> tuple[Deadline, ...]:
+    """All deadlines of a transaction, earliest first."""
+    return tuple(sorted((_deadline(rule, occurred_at) for rule in spec.deadlines), key=_after_s))
 
 
-def _seconds(deadline: Deadline, occurred_at: datetime) -> int:
-    if deadline.minutes is not None:
-        return deadline.minutes * 60
-    if deadline.days is not None:
-        return deadline.days * 86_400
-    moment = occurred_at.astimezone(BEIJING)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
-    return int((midnight - moment).total_seconds())
+def _deadline(rule: Rule, occurred_at: datetime) -> Deadline:
+    if rule.minutes is not None:
+        return Deadline(rule.minutes * 60, f"业务发生后 {rule.minutes} 分钟内上传")
+    if rule.days is not None:
+        return Deadline(rule.days * 86_400, f"业务发生后 {rule.days} 日内上传")
+    return Deadline(until_midnight_s(occurred_at), "业务发生当日 24 时前上传")
+
+
+def until_midnight_s(moment: datetime) -> int:
+    """Seconds from a moment to the end of its day in UTC+8."""
+    local = moment.astimezone(BEIJING)
+    midnight = local.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return int((midnight - local).total_seconds())
+
+
+def _after_s(deadline: Deadline) -> int:
+    return deadline.after_s

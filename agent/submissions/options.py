@@ -20,6 +20,7 @@ OPTION_NAMES = {
     "after": "前置提交",
     "replaces": "被替换的提交",
     "now": "立即查询",
+    "force": "不因历史核对而拒绝",
     "await": "等待扫码或读卡",
 }
 
@@ -87,13 +88,16 @@ def _reference(key: str) -> Callable[[object, datetime], str]:
     return read
 
 
-def _now(value: object, _received_at: datetime) -> bool:
-    if isinstance(value, bool):
-        return value
-    flag = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
-    if flag is None:
-        raise _Unfit("option_boolean", "now 应为 true 或 false")
-    return flag
+def _flag(key: str) -> Callable[[object, datetime], bool]:
+    def read(value: object, _received_at: datetime) -> bool:
+        if isinstance(value, bool):
+            return value
+        flag = _BOOLEANS.get(value.strip().lower()) if isinstance(value, str) else None
+        if flag is None:
+            raise _Unfit("option_boolean", f"{key} 应为 true 或 false")
+        return flag
+
+    return read
 
 
 def _await(_value: object, _received_at: datetime) -> Any:
@@ -106,6 +110,7 @@ _READERS: dict[str, Callable[[object, datetime], Any]] = {
     "seq": _seq,
     "after": _reference("after"),
     "replaces": _reference("replaces"),
-    "now": _now,
+    "now": _flag("now"),
+    "force": _flag("force"),
     "await": _await,
 }

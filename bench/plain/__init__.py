@@ -26,6 +26,7 @@ from agent.events import (
     Verdict,
 )
 from agent.hookspecs import KeySource, Option, ProtocolSpec, hookimpl
+from agent.protocol.completing import Unaided
 from agent.protocol.drafts import drafts_of
 from agent.protocol.judging import judge
 
@@ -58,7 +59,7 @@ def build(options: Mapping[str, Any], source: KeySource) -> PlainAdapter:
 
 
 @dataclass(frozen=True, slots=True)
-class PlainAdapter:
+class PlainAdapter(Unaided):
     catalog: Catalog
     url: str
 

@@ -12,6 +12,7 @@ from agent.crypto import PrivateKey, PublicKey
 from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected
 from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
 from agent.hookspecs import KeySource
+from agent.protocol.completing import Unaided
 from plugins.ministry import codec, inquiry, outcomes, planning
 from plugins.ministry.keys import Keys
 from plugins.ministry.settings import Settings, read_settings
@@ -30,7 +31,7 @@ def build(options: Mapping[str, Any], source: KeySource) -> MinistryAdapter:
 
 
 @dataclass(frozen=True, slots=True)
-class MinistryAdapter:
+class MinistryAdapter(Unaided):
     """One access key of the platform: one lane, named by the access key (ProtocolAdapter)."""
 
     catalog: Catalog

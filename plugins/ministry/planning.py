@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Set
 from datetime import datetime
-from typing import Final
 
 from agent.catalog import Catalog, TransactionSpec, examine
 from agent.clock import BEIJING
 from agent.errors import Fault, SubmissionInvalid
 from agent.events import Plan, Scope, Submission
-from agent.protocol.deadlines import deadline_s
+from agent.protocol.deadlines import deadlines_of
 from agent.protocol.drafts import drafts_of
 from agent.protocol.judging import judge, readable_part
 from agent.protocol.scopes import scopes_of
 from plugins.ministry.rules import RULES
-
-_UNSPLIT_KINDS: Final = frozenset({"monthly"})
-"""A statement's batches depend on each other's answers (PCH, GYU003): a plain cut would be wrong."""
 
 
 def plan(catalog: Catalog, submission: Submission, today: datetime, lane: str, skipped: Set[str]) -> Plan:
@@ -29,13 +25,11 @@ def plan(catalog: Catalog, submission: Submission, today: datetime, lane: str, s
         today.astimezone(BEIJING).date(),
         RULES,
         skipped=skipped,
-        limit_rows=spec.kind in _UNSPLIT_KINDS,
     )
     return Plan(
-        drafts=drafts_of(spec, normal.data, lane),
+        drafts=drafts_of(spec, normal.data, lane, deadlines_of(spec, submission.occurred_at or today)),
         normalised=normal.data,
         warnings=normal.warnings,
-        deadline_s=deadline_s(spec, submission.occurred_at or today),
     )
 
 

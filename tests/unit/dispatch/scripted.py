@@ -16,9 +16,12 @@ from typing import Any
 from agent.catalog.model import Catalog, TransactionSpec
 from agent.errors import CatalogError
 from agent.events import (
+    Completion,
     Conclusion,
     Draft,
     Finding,
+    History,
+    JsonObject,
     Outcome,
     Plan,
     Request,
@@ -163,6 +166,12 @@ class Platform:
 
     def lanes(self) -> tuple[str, ...]:
         return ("AK-1",)
+
+    def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
+        return Completion(draft)
+
+    def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
+        return replace(ACCEPTED, data=data)
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (Series("wire", self.series_digits, daily=False),)

@@ -60,7 +60,8 @@ def test_today_is_the_day_in_beijing() -> None:
 
 
 def test_uploads_are_wanted_within_thirty_minutes() -> None:
-    assert adapter().plan(submission("GYU101", admission()), NOW).deadline_s == 1800
+    (draft,) = adapter().plan(submission("GYU101", admission()), NOW).drafts
+    assert [deadline.after_s for deadline in draft.deadlines] == [1800]
 
 
 def test_an_unknown_transaction_is_one_fault() -> None:

@@ -9,7 +9,7 @@ import pytest
 from agent.catalog import Deadline, TransactionSpec, load_catalog
 from agent.events import Hold, JsonObject, Scope
 from agent.protocol.batches import split
-from agent.protocol.deadlines import deadline_s
+from agent.protocol.deadlines import deadlines_of
 from agent.protocol.drafts import drafts_of
 from agent.protocol.scopes import refused_scopes, scopes_of
 from tests.unit.protocol.moments import at
@@ -124,27 +124,31 @@ def test_a_download_is_not_harmless() -> None:
 @pytest.mark.parametrize(
     ("deadlines", "seconds"),
     [
-        ((), None),
-        ((Deadline(minutes=30),), 1800),
-        ((Deadline(days=5),), 5 * 86400),
-        ((Deadline(minutes=30), Deadline(days=5)), 1800),
-        ((Deadline(midnight=True),), 2 * 3600),
-        ((Deadline(minutes=30), Deadline(midnight=True)), 1800),
+        ((), []),
+        ((Deadline(minutes=30),), [1800]),
+        ((Deadline(days=5),), [5 * 86400]),
+        ((Deadline(days=5), Deadline(minutes=30)), [1800, 5 * 86400]),
+        ((Deadline(midnight=True),), [2 * 3600]),
+        ((Deadline(minutes=30), Deadline(midnight=True)), [1800, 2 * 3600]),
     ],
     ids=str,
 )
-def test_the_earliest_deadline_counts(deadlines: tuple[Deadline, ...], seconds: int | None) -> None:
-    assert deadline_s(replace(GYU102, deadlines=deadlines), at(22)) == seconds
+def test_every_deadline_is_told_the_earliest_first(
+    deadlines: tuple[Deadline, ...], seconds: list[int]
+) -> None:
+    found = deadlines_of(replace(GYU102, deadlines=deadlines), at(22))
+    assert [deadline.after_s for deadline in found] == seconds
 
 
 def test_midnight_is_beijings() -> None:
     spec = replace(GYU102, deadlines=(Deadline(midnight=True),))
-    assert deadline_s(spec, at(22).astimezone(at(22, hours_east=-5).tzinfo)) == 2 * 3600
+    (deadline,) = deadlines_of(spec, at(22).astimezone(at(22, hours_east=-5).tzinfo))
+    assert deadline.after_s == 2 * 3600
 
 
-def test_what_may_simply_be_sent_again_is_harmless_but_keeps_its_place() -> None:
+def test_what_may_simply_be_sent_again_is_repeatable_not_harmless_and_keeps_its_place() -> None:
     draft = drafts_of(replace(GYU102, repeatable=True, inquiry=""), {}, "lane")[0]
-    assert (draft.harmless, draft.parallel, draft.blocks) == (True, False, True)
+    assert (draft.repeatable, draft.harmless, draft.parallel, draft.blocks) == (True, False, False, True)
 
 
 def test_a_partial_refusal_stops_its_submission_where_the_catalog_says_so() -> None:
