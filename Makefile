@@ -10,7 +10,7 @@ demo: $(STAMP)
 	@$(BIN)/his-agent demo
 
 test: check
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
 
 check: $(STAMP)
 	@$(BIN)/ruff check .
