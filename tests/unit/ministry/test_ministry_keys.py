@@ -29,7 +29,9 @@ def test_a_key_is_parsed_once_and_again_when_its_text_changes() -> None:
     assert (these.own(), these.peer()) == (key("other"), key("other").public)
 
 
-@pytest.mark.parametrize("material", [key("platform").to_pem(), key("platform").scalar.hex()])
+@pytest.mark.parametrize(
+    "material", [key("platform").to_pem(), key("platform").scalar.hex()], ids=["pem", "hex"]
+)
 def test_one_pair_for_both_sides_is_possible(material: str) -> None:
     """M07: the platform's site hands out one pair, so the peer's name may hold the private key."""
     assert keys(Keyring(**{"ministry/peer-public": material})).peer() == key("platform").public
