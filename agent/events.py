@@ -11,6 +11,7 @@ Values that may hold personal data mask themselves in ``repr``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -23,6 +24,8 @@ Json: TypeAlias = Any
 """None, bool, int, Decimal, str, list or dict with str keys: JSON as ``agent.jsontext`` reads it."""
 
 JsonObject: TypeAlias = dict[str, Any]
+
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 SLOT = "$slot"
 """The only key of a JSON object that stands for a value which does not exist yet."""
@@ -68,6 +71,8 @@ class Submission:
     replaces: str = ""
     now: bool = False
     force: bool = False
+    internal: bool = False
+    """Made by the agent itself (a schedule, an operator's download): no result file tells of it."""
 
 
 class Hold(StrEnum):
@@ -144,6 +149,12 @@ class Draft:
     needs: tuple[Need, ...] = ()
     stop_on_refusal: bool = False
     """A partial refusal, too, cancels the messages after it of the same submission."""
+    gated: bool = False
+    """Of a follow-up: not to be sent before the downloads of its parent are on disk."""
+    apart: bool = False
+    """Of a follow-up: stands behind all that its submission has so far, and its own follow-ups there."""
+    memo: JsonObject = field(default_factory=dict, repr=False)
+    """The protocol's own note on how to go on after the answer; JSON, never sent."""
     deadlines: tuple[Deadline, ...] = ()
 
 
@@ -274,6 +285,27 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Download:
+    """What a system handed out, left for the HIS as the file ``downloads/<transaction>/<name>``.
+
+    ``name`` is a plain file name that is never used for anything else: it carries the wire id, or the
+    system's own number of an attachment. ``content`` becomes the file's JSON; ``attachment``, Base64,
+    is instead of it the file itself. Raises ValueError for a name that is none.
+    """
+
+    transaction: str
+    name: str
+    records: int = 1
+    content: JsonObject = field(default_factory=dict, repr=False)
+    attachment: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        for part in (self.transaction, self.name):
+            if not _PLAIN_NAME.fullmatch(part):
+                raise ValueError("a download's place is no plain file name")
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """What one exchange, or one inquiry, says about a message.
 
@@ -295,6 +327,8 @@ class Outcome:
     aliases: tuple[Alias, ...] = ()
     slots: Mapping[str, str] = field(default_factory=dict, repr=False)
     follow_ups: tuple[Draft, ...] = ()
+    downloads: tuple[Download, ...] = ()
+    """Durable with the outcome's own commit, files soon after; see ``Draft.gated``."""
     settled_by: str = "answer"
     already_there: bool = False
     own_fault: bool = False
@@ -325,3 +359,20 @@ class Series:
     name: str
     digits: int
     daily: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Something that the agent does by itself, by its transaction's code or a variety of it.
+
+    ``every_s``: how often, 0 for only when a person or ``at_start`` asks for it; each time up to
+    ``jitter_s`` later, so that not all of a country ask at the same second. ``at_start``: also
+    whenever the agent starts. ``about`` is Chinese, for the status.
+    """
+
+    name: str
+    transaction: str
+    about: str
+    every_s: int = 0
+    jitter_s: int = 0
+    at_start: bool = False

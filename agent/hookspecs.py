@@ -26,6 +26,7 @@ from agent.events import (
     Plan,
     Request,
     Response,
+    Schedule,
     Scope,
     Series,
     Submission,
@@ -131,6 +132,22 @@ class ProtocolAdapter(Protocol):
 
     def probe(self, lane: str) -> Draft | None:
         """A harmless transaction that shows whether the endpoint works."""
+        ...
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        """What the agent may do by itself, as configured; () by default."""
+        ...
+
+    def scheduled(self, schedule: Schedule, given: JsonObject, now: datetime) -> Submission:
+        """One run of a schedule, to be planned as any submission; ``given`` are fields that a person
+        chose. Raises SubmissionInvalid."""
+        ...
+
+    def again(
+        self, transaction: str, *, wire_id: str, since: datetime | None, until: datetime | None
+    ) -> Submission:
+        """The request to be handed out again what a call ``wire_id``, or all calls of a time, or
+        (neither given) all calls of a download ever handed out. Raises SubmissionInvalid."""
         ...
 
 

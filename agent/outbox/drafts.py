@@ -23,15 +23,29 @@ def draft_value(draft: Draft) -> Json:
             draft.expiry_blocks,
             draft.stop_on_refusal,
             draft.repeatable,
+            draft.gated,
+            draft.apart,
         ],
         [[need.slot, need.identifier, need.key, need.required] for need in draft.needs],
         [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
+        draft.memo,
     ]
 
 
 def value_draft(value: list[Any]) -> Draft:
-    transaction, lane, body, scopes, rows, flags, needs, deadlines = value
-    interactive, parallel, harmless, blocks, blockable, expiry_blocks, stop_on_refusal, repeatable = flags
+    transaction, lane, body, scopes, rows, flags, needs, deadlines, memo = value
+    (
+        interactive,
+        parallel,
+        harmless,
+        blocks,
+        blockable,
+        expiry_blocks,
+        stop_on_refusal,
+        repeatable,
+        gated,
+        apart,
+    ) = flags
     return Draft(
         transaction=transaction,
         lane=lane,
@@ -48,6 +62,9 @@ def value_draft(value: list[Any]) -> Draft:
         repeatable=repeatable,
         needs=tuple(Need(slot, kind, tuple(key), required) for slot, kind, key, required in needs),
         deadlines=tuple(Deadline(after_s, about) for after_s, about in deadlines),
+        gated=gated,
+        apart=apart,
+        memo=memo,
     )
 
 

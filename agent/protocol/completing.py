@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from agent.events import Completion, Draft, History, JsonObject, Outcome, Verdict
+from agent.errors import Fault, SubmissionInvalid
+from agent.events import Completion, Draft, History, JsonObject, Outcome, Schedule, Submission, Verdict
 
 
 class Unaided:
-    """Sends every draft as it was planned; a person's word that it was accepted yields nothing."""
+    """Sends every draft as it was planned; a person's word that it was accepted yields nothing; does
+    nothing by itself."""
 
     __slots__ = ()
 
@@ -17,3 +20,17 @@ class Unaided:
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         return Outcome(Verdict.ACCEPTED, data=data)
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        return ()
+
+    def scheduled(self, schedule: Schedule, given: JsonObject, now: datetime) -> Submission:
+        raise SubmissionInvalid([_NO_DOWNLOADS])
+
+    def again(
+        self, transaction: str, *, wire_id: str, since: datetime | None, until: datetime | None
+    ) -> Submission:
+        raise SubmissionInvalid([_NO_DOWNLOADS])
+
+
+_NO_DOWNLOADS = Fault("/transaction", "no_downloads", "本系统没有配置下载")

@@ -31,6 +31,7 @@ from agent.events import (
     Submission,
     Verdict,
 )
+from agent.protocol.completing import Unaided
 
 URL = "http://platform.invalid/"
 PAY, RAW, QUERY = "PAY", "RAW", "QUERY"
@@ -57,7 +58,7 @@ Behaviour = Outcome | Exception | Callable[[], Any]
 
 
 @dataclass
-class Platform:
+class Platform(Unaided):
     """The adapter and the transport in one; ``script`` holds the next business answers, else all is
     accepted; ``inquiry_script`` what inquiries get instead of the truth, ``probe_script`` probes."""
 
