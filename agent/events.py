@@ -149,6 +149,8 @@ class Draft:
     needs: tuple[Need, ...] = ()
     stop_on_refusal: bool = False
     """A partial refusal, too, cancels the messages after it of the same submission."""
+    cancels: bool = True
+    """Its refusal cancels the messages after it of the same submission."""
     gated: bool = False
     """Of a follow-up: not to be sent before the downloads of its parent are on disk."""
     apart: bool = False

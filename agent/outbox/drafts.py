@@ -23,6 +23,7 @@ def draft_value(draft: Draft) -> Json:
             draft.expiry_blocks,
             draft.stop_on_refusal,
             draft.repeatable,
+            draft.cancels,
             draft.gated,
             draft.apart,
         ],
@@ -43,6 +44,7 @@ def value_draft(value: list[Any]) -> Draft:
         expiry_blocks,
         stop_on_refusal,
         repeatable,
+        cancels,
         gated,
         apart,
     ) = flags
@@ -62,6 +64,7 @@ def value_draft(value: list[Any]) -> Draft:
         repeatable=repeatable,
         needs=tuple(Need(slot, kind, tuple(key), required) for slot, kind, key, required in needs),
         deadlines=tuple(Deadline(after_s, about) for after_s, about in deadlines),
+        cancels=cancels,
         gated=gated,
         apart=apart,
         memo=memo,
