@@ -69,6 +69,14 @@ def whole_option(options: Mapping[str, Any], name: str, default: int, highest: i
     return int(text)
 
 
+def choice_option(options: Mapping[str, Any], name: str, among: tuple[str, ...]) -> str:
+    """One of ``among``, the first by default. Raises ConfigurationError."""
+    value = str(options.get(name) or "") or among[0]
+    if value not in among:
+        raise ConfigurationError(f"选项 {name} 不能是 {value}", hint=f"可选：{'、'.join(among)}")
+    return value
+
+
 def path_option(options: Mapping[str, Any], name: str) -> Path | None:
     value = options.get(name)
     return Path(str(value)) if value else None

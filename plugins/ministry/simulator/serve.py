@@ -26,12 +26,12 @@ from typing import Any, Final
 
 from agent.catalog.loader import load_catalog
 from agent.clock import Clock, SystemClock
-from agent.errors import ConfigurationError
 from agent.rehearsal.admin import PREFIX
 from agent.rehearsal.exchange import Rehearsal
 from agent.rehearsal.ledger import Ledger
 from agent.rehearsal.serving import (
     Common,
+    choice_option,
     path_option,
     read_common,
     serve_until_interrupted,
@@ -96,7 +96,7 @@ def build(options: Mapping[str, Any], clock: Clock) -> Built:
         seed,
         ledger,
         clock,
-        Sealing(keys.own, _peers(seed, keys), Layout(_choice(options, "layout", tuple(Layout)))),
+        Sealing(keys.own, _peers(seed, keys), Layout(choice_option(options, "layout", tuple(Layout)))),
         manners,
         Throttle(clock, whole_option(options, "requests_per_second", 0)),
     )
@@ -106,10 +106,10 @@ def build(options: Mapping[str, Any], clock: Clock) -> Built:
 
 def _manners(options: Mapping[str, Any]) -> Manners:
     return Manners(
-        guarded=_choice(options, "guards", ("on", "off")) == "on",
-        absent=_choice(options, "absent", ("RE1106", "empty")),
-        papers=_choice(options, "papers", ("on", "off")) == "on",
-        hisdata_as_text=_choice(options, "hisdata", ("object", "text")) == "text",
+        guarded=choice_option(options, "guards", ("on", "off")) == "on",
+        absent=choice_option(options, "absent", ("RE1106", "empty")),
+        papers=choice_option(options, "papers", ("on", "off")) == "on",
+        hisdata_as_text=choice_option(options, "hisdata", ("object", "text")) == "text",
     )
 
 
@@ -135,10 +135,3 @@ def _announce(url: str, keys: Keys) -> None:
 
 def _text(options: Mapping[str, Any], name: str) -> str:
     return str(options.get(name) or "")
-
-
-def _choice(options: Mapping[str, Any], name: str, among: tuple[str, ...]) -> str:
-    value = _text(options, name) or among[0]
-    if value not in among:
-        raise ConfigurationError(f"选项 {name} 不能是 {value}", hint=f"可选：{'、'.join(among)}")
-    return value
