@@ -13,6 +13,7 @@ from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejecte
 from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
 from agent.hookspecs import KeySource
 from agent.protocol.completing import Unaided
+from agent.protocol.planning import readable_scopes
 from plugins.ministry import codec, inquiry, outcomes, planning
 from plugins.ministry.keys import Keys
 from plugins.ministry.settings import Settings, read_settings
@@ -43,7 +44,7 @@ class MinistryAdapter(Unaided):
         return planning.plan(self.catalog, submission, today, lane, skipped)
 
     def scopes(self, submission: Submission) -> tuple[Scope, ...]:
-        return planning.scopes(self.catalog, submission)
+        return readable_scopes(self.catalog, submission)
 
     def lanes(self) -> tuple[str, ...]:
         return (self.settings.access_key,)

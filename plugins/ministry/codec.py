@@ -15,9 +15,10 @@ from typing import Final
 from agent import jsontext
 from agent.clock import BEIJING
 from agent.crypto import Layout, PrivateKey, PublicKey, open_envelope, seal
-from agent.errors import SerialsExhausted
 from agent.events import Json, JsonObject, Request
+from agent.protocol.answers import parse_object, read_embedded, tidy, trim_keys
 from agent.protocol.matching import answer_refused
+from agent.protocol.serials import write_serial
 from agent.protocol.values import text_of
 
 REFID_SERIAL_DIGITS: Final = 6
@@ -26,12 +27,12 @@ REQUEST_SERIAL_DIGITS: Final = 9
 
 def write_refid(province: str, now: datetime, serial: int) -> str:
     """REFID: province, date, 6-digit serial: 20 digits (anomalies M01)."""
-    return f"{province}{now.astimezone(BEIJING):%Y%m%d}{_serial(serial, REFID_SERIAL_DIGITS)}"
+    return f"{province}{now.astimezone(BEIJING):%Y%m%d}{write_serial(serial, REFID_SERIAL_DIGITS)}"
 
 
 def write_request_id(access_key: str, serial: int) -> str:
     """REQUEST_ID: access key and 9-digit serial: 18 digits."""
-    return access_key + _serial(serial, REQUEST_SERIAL_DIGITS)
+    return access_key + write_serial(serial, REQUEST_SERIAL_DIGITS)
 
 
 def write_timestamp(now: datetime) -> str:
@@ -79,7 +80,7 @@ class Answer:
 
 def read_answer(body: bytes) -> Answer:
     """The outer nodes. Raises AnswerRejected for anything but the platform's form."""
-    nodes = _trim_keys(_parse(body))
+    nodes = trim_keys(parse_object(body))
     code = text_of(nodes.get("code"))
     if not code:
         raise answer_refused("平台返回内容缺少 code", "no code")
@@ -89,62 +90,15 @@ def read_answer(body: bytes) -> Answer:
 def open_data(sealed: Sealed, own: PrivateKey, peer: PublicKey, layout: Layout) -> JsonObject:
     """The business data of an answer. Raises SignatureRejected, CiphertextRejected, AnswerRejected."""
     data: JsonObject = tidy(
-        _parse(open_envelope(sealed.symmetric_key, sealed.sign, sealed.data, own, peer, layout=layout))
+        parse_object(open_envelope(sealed.symmetric_key, sealed.sign, sealed.data, own, peer, layout=layout))
     )
     return data
 
 
-def read_embedded(value: Json) -> JsonObject | None:
-    """An object that may come as JSON text (anomalies M11), as it stands; None when it is neither."""
-    if isinstance(value, dict):
-        return value
-    if not isinstance(value, str):
-        return None
-    try:
-        return jsontext.read_object(value)
-    except jsontext.JsonTextError:
-        return None
-
-
-def tidy(value: Json) -> Json:
-    """Keys and texts trimmed, numbers as text, null as "". Raises AnswerRejected when trimming makes
-    two keys one."""
-    if isinstance(value, dict):
-        return {key: tidy(item) for key, item in _trim_keys(value).items()}
-    if isinstance(value, list):
-        return [tidy(item) for item in value]
-    return value if isinstance(value, bool) else text_of(value)
-
-
-def _parse(content: bytes) -> JsonObject:
-    try:
-        return jsontext.read_object(content.decode("utf-8"))
-    except (UnicodeDecodeError, jsontext.JsonTextError) as error:
-        raise answer_refused("平台返回内容不是有效的 JSON", type(error).__name__) from None
-
-
-def _trim_keys(nodes: JsonObject) -> JsonObject:
-    trimmed = {key.strip(): item for key, item in nodes.items()}
-    if len(trimmed) != len(nodes):
-        raise answer_refused("平台返回内容中有重复的节点", "keys equal after trimming")
-    return trimmed
-
-
 def _sealed(value: Json) -> Sealed | None:
     """Values untrimmed: the signature covers ``data`` exactly as received."""
-    nodes = _trim_keys(read_embedded(value) or {})
+    nodes = trim_keys(read_embedded(value) or {})
     symmetric_key, sign, data = (nodes.get(name) for name in ("symmetric_key", "sign", "data"))
     if not (isinstance(symmetric_key, str) and isinstance(sign, str) and isinstance(data, str)):
         return None
     return Sealed(symmetric_key, sign, data) if symmetric_key and sign and data else None
-
-
-def _serial(number: int, digits: int) -> str:
-    text = str(number).zfill(digits)
-    if len(text) > digits:
-        raise SerialsExhausted(
-            f"流水号超过 {digits} 位",
-            hint="请联系技术支持：为本工作站分配新的流水号区段",
-            details={"digits": digits},
-        )
-    return text

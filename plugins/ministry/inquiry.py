@@ -13,7 +13,7 @@ from typing import Final
 from agent.catalog.model import TransactionSpec
 from agent.errors import AnswerRejected
 from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, Verdict
-from plugins.ministry.codec import read_embedded, tidy
+from agent.protocol.answers import read_embedded, tidy
 from plugins.ministry.outcomes import DONE, business_outcome
 
 _UNDECIDED: Final = Conclusion(Finding.UNDECIDED)

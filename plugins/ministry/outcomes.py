@@ -12,8 +12,10 @@ from typing import Final
 from agent.catalog.model import TransactionSpec
 from agent.errors import AnswerRejected
 from agent.events import Draft, Identifier, JsonObject, Outcome, Response, RowOutcome, Scope, Verdict
+from agent.protocol.batches import finished
 from agent.protocol.matching import answer_refused, demand_same, match_rows, sent_rows
 from agent.protocol.scopes import refused_scopes
+from agent.protocol.statuses import by_status
 from agent.protocol.values import text_of
 from agent.protocol.verdicts import of_rows, refusal, says_already_there
 from agent.protocol.yielding import identifiers_of
@@ -37,26 +39,6 @@ _ENVELOPE: Final[Mapping[str, tuple[Verdict, str]]] = {
     "PE9999": (Verdict.UNKNOWN, "平台内部错误，处理结果待查询"),
 }
 
-_ADDRESS: Final = "请核对 url 是否为平台的统一接口地址，以及中间的代理设置"
-_RIGHTS: Final = "请联系网络管理员：到平台的网关或代理拒绝了访问"
-_LIMITS: Final = "请联系网络管理员：放宽到平台的网关或代理对请求大小、格式的限制"
-_STATUS: Final[Mapping[int, tuple[Verdict, str]]] = {
-    HTTPStatus.MOVED_PERMANENTLY: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.FOUND: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.TEMPORARY_REDIRECT: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.PERMANENT_REDIRECT: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.NOT_FOUND: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.METHOD_NOT_ALLOWED: (Verdict.HALT, _ADDRESS),
-    HTTPStatus.UNAUTHORIZED: (Verdict.HALT, _RIGHTS),
-    HTTPStatus.PROXY_AUTHENTICATION_REQUIRED: (Verdict.HALT, _RIGHTS),
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: (Verdict.RETRY, _LIMITS),
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: (Verdict.RETRY, _LIMITS),
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE: (Verdict.RETRY, _LIMITS),
-    HTTPStatus.TOO_MANY_REQUESTS: (Verdict.RETRY, "网关限制了请求频率，稍后自动重试"),
-}
-"""Statuses by which a gateway says that it did not pass the request on. Any other leaves it open, 403
-too: some firewalls answer so when it is the platform's answer that they hold back."""
-
 
 def outer_outcome(response: Response, *, harmless: bool) -> Outcome | Sealed:
     """The outcome where the outer nodes alone decide, else the sealed part that is to be opened.
@@ -69,10 +51,10 @@ def outer_outcome(response: Response, *, harmless: bool) -> Outcome | Sealed:
     except AnswerRejected:
         if response.status == HTTPStatus.OK:
             raise
-        return _by_status(response.status, harmless=harmless)
+        return by_status(response.status, harmless=harmless)
     if answer.code != CALLED:
         of_platform = answer.code.startswith("PE") or response.status == HTTPStatus.OK
-        return _by_code(answer) if of_platform else _by_status(response.status, harmless=harmless)
+        return _by_code(answer) if of_platform else by_status(response.status, harmless=harmless)
     if answer.sealed is None:
         raise answer_refused("平台返回调用成功，但没有业务数据", "PE0000 without biz_data")
     return answer.sealed
@@ -86,6 +68,8 @@ def business_outcome(spec: TransactionSpec, draft: Draft, data: JsonObject) -> O
     demand_same(draft.body, data, (name for rule in spec.scopes if rule.at == "head" for name in rule.fields))
     rows = _rows(spec, draft, data, whole=code == DONE)
     verdict = _verdict(spec, code, rows)
+    found = _identifiers(spec, draft, data, rows) if verdict in _TAKEN else ()
+    identifiers, forgotten = finished(spec, draft.body, data, found)
     # Refused row by row: RE0000 would say the opposite.
     told_by = rows[0] if code == DONE and verdict in (Verdict.REJECTED, Verdict.RETRY) else None
     return Outcome(
@@ -95,17 +79,10 @@ def business_outcome(spec: TransactionSpec, draft: Draft, data: JsonObject) -> O
         data=data,
         rows=rows,
         refused=_refused(spec, draft, rows) if verdict is Verdict.PARTIAL else (),
-        identifiers=_identifiers(spec, draft, data, rows) if verdict in _TAKEN else (),
+        identifiers=identifiers,
+        forgotten=forgotten,
         already_there=verdict is not Verdict.ACCEPTED and says_already_there(spec, code, rows),
     )
-
-
-def _by_status(status: int, *, harmless: bool) -> Outcome:
-    verdict, mend = _STATUS.get(status, (Verdict.UNKNOWN, "没有收到平台的答复，处理结果待查询"))
-    if status == HTTPStatus.FORBIDDEN and harmless:
-        verdict, mend = Verdict.HALT, _RIGHTS
-    own = mend is _LIMITS
-    return Outcome(verdict, code=f"HTTP{status}", message=f"HTTP 状态 {status}：{mend}", own_fault=own)
 
 
 def _by_code(answer: Answer) -> Outcome:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from agent.crypto import Layout
-from agent.errors import ConfigurationError
 from agent.hookspecs import KeyUse, Option
+from agent.protocol.settings import Chosen
 from plugins.ministry.rules import RULES
 
+TITLE: Final = "部级平台"
 _ACCESS_KEY: Final = r"\d{9}"
 _PROVINCE: Final = r"\d{6}"
 _LAYOUTS: Final = tuple(layout.value for layout in Layout)
@@ -97,61 +96,25 @@ class Settings:
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
     """Raises ConfigurationError naming the setting."""
-    chosen = {option.name: options.get(option.name, option.default) for option in OPTIONS}
-    access_key = _matching(chosen, "access_key", _ACCESS_KEY, "应为 9 位数字")
-    chosen["province"] = chosen["province"] or access_key[:6]
+    given = {option.name: options.get(option.name, option.default) for option in OPTIONS}
+    access_key = Chosen("ministry", TITLE, given).matching("access_key", _ACCESS_KEY, "应为 9 位数字")
+    chosen = Chosen("ministry", TITLE, {**given, "province": given["province"] or access_key[:6]})
     return Settings(
-        url=_url(chosen["url"]),
+        url=chosen.url("url"),
         access_key=access_key,
-        province=_matching(chosen, "province", _PROVINCE, "应为 6 位数字"),
-        own_key=_matching(chosen, "own_key", r"\S+", "不能为空"),
-        peer_key=_matching(chosen, "peer_key", r"\S+", "不能为空"),
-        sm2_layout=Layout(_matching(chosen, "sm2_layout", "|".join(_LAYOUTS), "应为 C1C2C3 或 C1C3C2")),
-        hisdata_absent=_absent_codes(chosen["hisdata_absent"]),
-        skip_rules=_rules(chosen["skip_rules"]),
+        province=chosen.matching("province", _PROVINCE, "应为 6 位数字"),
+        own_key=chosen.matching("own_key", r"\S+", "不能为空"),
+        peer_key=chosen.matching("peer_key", r"\S+", "不能为空"),
+        sm2_layout=Layout(chosen.matching("sm2_layout", "|".join(_LAYOUTS), "应为 C1C2C3 或 C1C3C2")),
+        hisdata_absent=_absent_codes(chosen),
+        skip_rules=chosen.rules("skip_rules", RULES.keys()),
     )
 
 
-def _matching(chosen: Mapping[str, Any], name: str, pattern: str, demand: str) -> str:
-    value = chosen[name]
-    if not isinstance(value, str) or not re.fullmatch(pattern, value, re.ASCII):
-        raise _wrong(name, demand)
-    return value
-
-
-def _url(value: object) -> str:
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        raise _wrong("url", "应为 http:// 或 https:// 开头的完整地址")
-    return parts.geturl()
-
-
-def _absent_codes(value: object) -> frozenset[str]:
-    codes = _texts("hisdata_absent", value)
+def _absent_codes(chosen: Chosen) -> frozenset[str]:
+    codes = frozenset(chosen.texts("hisdata_absent"))
     if not codes:
-        raise _wrong("hisdata_absent", "至少应有一个业务处理结果代码")
+        raise chosen.wrong("hisdata_absent", "至少应有一个业务处理结果代码")
     if "RE0000" in codes:
-        raise _wrong("hisdata_absent", "不能包含 RE0000：它表示查询成功")
+        raise chosen.wrong("hisdata_absent", "不能包含 RE0000：它表示查询成功")
     return codes
-
-
-def _rules(value: object) -> frozenset[str]:
-    names = _texts("skip_rules", value)
-    unknown = sorted(names - RULES.keys())
-    if unknown:
-        raise _wrong("skip_rules", f"没有规则 {'、'.join(unknown)}")
-    return names
-
-
-def _texts(name: str, value: object) -> frozenset[str]:
-    if not isinstance(value, list | tuple) or not all(isinstance(text, str) and text for text in value):
-        raise _wrong(name, "应为字符串数组")
-    return frozenset(value)
-
-
-def _wrong(name: str, demand: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"部级平台配置项 {name} 有误：{demand}",
-        hint=f"请在配置文件中修改该系统的 {name} 后重新启动",
-        details={"system": "ministry", "setting": name},
-    )

@@ -17,10 +17,11 @@ from agent.crypto import Layout, seal
 from agent.crypto.keys import generate
 from agent.errors import AnswerRejected, CryptoError
 from agent.events import Response
+from agent.protocol.answers import tidy
 from agent.protocol.batches import split
 from agent.protocol.rules import Judged
 from plugins.ministry.amounts import exact_fee
-from plugins.ministry.codec import open_data, read_answer, tidy, write_request
+from plugins.ministry.codec import open_data, read_answer, write_request
 from plugins.ministry.rules import RULES
 from tests.unit.ministry.ministry_desk import NOW, adapter, admission, key, submission
 

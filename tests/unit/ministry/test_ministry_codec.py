@@ -10,12 +10,11 @@ from agent import jsontext
 from agent.clock import BEIJING
 from agent.crypto import Layout, seal
 from agent.errors import AnswerRejected, SerialsExhausted, SignatureRejected
+from agent.protocol.answers import read_embedded, tidy
 from plugins.ministry.codec import (
     Sealed,
     open_data,
     read_answer,
-    read_embedded,
-    tidy,
     write_refid,
     write_request_id,
     write_timestamp,
