@@ -31,6 +31,10 @@ SLOT = "$slot"
 """The only key of a JSON object that stands for a value which does not exist yet."""
 
 
+FILE = "$file"
+"""The only key of a JSON object that stands for a file's content in Base64; its value is the digest."""
+
+
 class EventKind(StrEnum):
     FILE = "file"
     SCAN = "scan"
@@ -48,6 +52,24 @@ class Event:
     name: str = field(repr=False)
     received_at: datetime
     payload: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file that lies beside a submission and is named by it. ``type`` is what its content says: pdf,
+    jpg, png, bmp, "" for anything else; ``digest`` is its SHA-256 in hexadecimal."""
+
+    type: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileReference:
+    """Where a submission's data names a file of the same folder."""
+
+    name: str = field(repr=False)
+    pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +93,9 @@ class Submission:
     replaces: str = ""
     now: bool = False
     force: bool = False
+    attachments: Mapping[str, Attachment] = field(default_factory=dict, repr=False)
+    """The files that the data names, by name, as far as they are there. What is planned while some are
+    missing is only a stand-in that keeps the submission's place."""
     internal: bool = False
     """Made by the agent itself (a schedule, an operator's download): no result file tells of it."""
 
@@ -123,6 +148,15 @@ class Deadline:
     about: str
 
 
+class Role(StrEnum):
+    """What a message is to its submission. ``BEFORE`` serves the main ones: a refusal, or a partial one,
+    means that they are not sent. ``AFTER`` adds to them: its failure cancels nothing of the submission."""
+
+    MAIN = "main"
+    BEFORE = "before"
+    AFTER = "after"
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One transaction to be sent, without wire numbers; becomes one message of the outbox.
@@ -158,6 +192,7 @@ class Draft:
     memo: JsonObject = field(default_factory=dict, repr=False)
     """The protocol's own note on how to go on after the answer; JSON, never sent."""
     deadlines: tuple[Deadline, ...] = ()
+    role: Role = Role.MAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +202,8 @@ class Plan:
     drafts: tuple[Draft, ...]
     normalised: JsonObject = field(repr=False)
     warnings: tuple[Fault, ...] = ()
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Files that came within the data, by digest: the drafts' bodies say ``{"$file": digest}``."""
 
 
 @dataclass(frozen=True, slots=True)

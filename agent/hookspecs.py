@@ -20,6 +20,7 @@ from agent.events import (
     Completion,
     Conclusion,
     Draft,
+    FileReference,
     History,
     JsonObject,
     Outcome,
@@ -81,6 +82,11 @@ class ProtocolAdapter(Protocol):
 
     @property
     def catalog(self) -> Catalog: ...
+
+    def attachments(self, submission: Submission) -> tuple[FileReference, ...]:
+        """The files of its folder that a submission names: they are looked for before :meth:`plan` counts.
+        A name that is no plain file name is left out: planning refuses it."""
+        ...
 
     def plan(self, submission: Submission, today: datetime) -> Plan:
         """Validate, complete and split a submission. Raises SubmissionInvalid with every fault."""

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from agent.errors import Fault, SubmissionInvalid
-from agent.events import Completion, Draft, History, JsonObject, Outcome, Schedule, Submission, Verdict
+from agent.events import (
+    Completion,
+    Draft,
+    FileReference,
+    History,
+    JsonObject,
+    Outcome,
+    Schedule,
+    Submission,
+    Verdict,
+)
 
 
 class Unaided:
@@ -14,6 +24,9 @@ class Unaided:
     nothing by itself."""
 
     __slots__ = ()
+
+    def attachments(self, submission: Submission) -> tuple[FileReference, ...]:
+        return ()
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
         return Completion(draft)
