@@ -23,6 +23,8 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
 
+from agent.audit.model import Head as AuditHead
+from agent.audit.model import Sign
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
 from agent.outbox.model import (
@@ -158,6 +160,19 @@ class Transaction(Protocol):
     def purge(self, before: datetime, limit: int = 200) -> int:
         """Remove the messages of submissions that ended before a time and whose results were all
         written, at most ``limit``; returns how many. Their ids stay known, with their final results."""
+        ...
+
+    # -- the audit trail ------------------------------------------------------------------------
+    def record(self, kind: str, facts: Mapping[str, str | int], *, who: str = "", why: str = "") -> None:
+        """Record an act that is about no message. ``facts`` are codes and counts, nobody's data."""
+        ...
+
+    def sign_audit(self, sign: Sign, now: datetime) -> AuditHead:
+        """Sign the end of the trail, this transaction's own records included; returns it."""
+        ...
+
+    def purge_audit(self, before: datetime) -> int:
+        """Remove the records that the last signed head of before a time covers; returns how many."""
         ...
 
     # -- numbers --------------------------------------------------------------------------------

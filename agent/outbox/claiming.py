@@ -8,12 +8,13 @@ from datetime import datetime
 from agent.errors import StoreError
 from agent.events import Draft, Need
 from agent.outbox import scopes
+from agent.outbox.auditing import Facts
 from agent.outbox.drafts import value_draft
 from agent.outbox.model import Attempt, AttemptState, Head, LaneKey, State
 from agent.outbox.moments import from_micros, to_micros
 from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
-from agent.outbox.work import Row, Work
+from agent.outbox.work import NOTHING, Row, Work
 
 
 # -- whose turn it is -----------------------------------------------------------------------------
@@ -129,6 +130,7 @@ def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime) -> Att
         work.border.seal("attempt|ids", f"{number}.{attempt}", dict(ids)),
     )
     work.counted(lane, State.READY, State.IN_FLIGHT)
+    work.note("message.in_flight", None, number, {"attempt": attempt})
     return Attempt(attempt, AttemptState.STARTED, dict(ids), now)
 
 
@@ -141,13 +143,13 @@ def _not_its_turn(work: Work, number: int) -> StoreError:
 def withdraw(work: Work, number: int, attempt: int) -> None:
     message = _started(work, number, attempt)
     work.run("end_attempt", AttemptState.WITHDRAWN, work.now(), "", None, number, attempt)
-    _ready_again(work, message, "withdrawn")
+    _ready_again(work, message, "withdrawn", {"attempt": attempt})
 
 
 def retry(work: Work, number: int, attempt: int, code: str, text: str) -> None:
     message = _started(work, number, attempt)
     _end_attempt(work, number, attempt, AttemptState.ANSWERED, work.now(), code, text)
-    _ready_again(work, message, "put_off")
+    _ready_again(work, message, "put_off", {"attempt": attempt, "code": code})
 
 
 def doubt(work: Work, number: int, attempt: int, why: str, now: datetime) -> None:
@@ -170,6 +172,7 @@ def mark_doubtful(work: Work, message: Row, now: int) -> None:
 def note_negative(work: Work, number: int, now: datetime) -> int:
     message = _inquiring(work, number)
     work.run("note_negative", to_micros(now), number)
+    work.note("message.not_found", message["submission"], number, {"negatives": message["negatives"] + 1})
     return int(message["negatives"]) + 1
 
 
@@ -179,9 +182,9 @@ def clear_doubt(work: Work, number: int) -> None:
     _ready_again(work, message, "undoubt")
 
 
-def _ready_again(work: Work, message: Row, statement: str) -> None:
+def _ready_again(work: Work, message: Row, statement: str, facts: Facts = NOTHING) -> None:
     work.run(statement, message["number"])
-    work.moved(message, State.READY)
+    work.moved(message, State.READY, facts)
     _recheck(work, message["number"])
     finish_step(work)
 

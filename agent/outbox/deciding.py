@@ -170,3 +170,4 @@ def _note(
     number = work.next_number("act")
     sealed = work.border.seal("act|note", number, [who, why])
     work.run("add_act", number, submission, message, what, to_micros(now), sealed)
+    work.note(f"act.{what}", submission, message, who=who, why=why)

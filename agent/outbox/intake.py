@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent.errors import Fault
 from agent.outbox import blocking, references, storing
+from agent.outbox.auditing import Facts
 from agent.outbox.drafts import scope_value
 from agent.outbox.model import FREES_ID, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
@@ -36,6 +37,7 @@ def _take_in(work: Work, new: NewSubmission, *, staged: bool) -> Accepted:
     if isinstance(standing, int):
         finished = work.need("submission", standing)["finished_at"] is not None
         _add_reply(work, new, standing, event_key, due=0 if finished else None)
+        work.note("submission.repeated", standing)
         return Accepted(Receipt.REPEATED, standing)
     links = standing if isinstance(standing, Fault) else _links(work, new)
     if isinstance(links, Fault):
@@ -161,6 +163,8 @@ def _store_invalid(
     _add_reply(work, new, number, event_key, due=0)
     rows = storing.failing_scopes(work, number, new.system, new.drafts, new.scopes)
     blocking.fail(work, number, None, Place(position, 0), State.INVALID, rows)
+    facts: Facts = {"system": new.system, "transaction": new.transaction, "faults": len(faults)}
+    work.note("submission.invalid", number, facts=facts)
     finish_step(work)
     return number
 

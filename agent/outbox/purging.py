@@ -26,6 +26,7 @@ def purge(work: Work, before: datetime, limit: int) -> int:
         for lane, state in work.all("purge_messages", number):
             work.changes[lane, state] -= 1
         work.run("mark_purged", number)
+        work.note("submission.purged", number)
     return len(found)
 
 

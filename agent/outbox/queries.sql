@@ -576,3 +576,31 @@ WHERE :state IN ('', m.state) AND :system IN ('', l.system) ORDER BY m.number DE
 SELECT m.number FROM message m INDEXED BY message_waiting JOIN lane l ON l.number = m.lane
 WHERE m.state = :state AND m.state IN ('unknown', 'parked', 'blocked') AND :system IN ('', l.system)
 ORDER BY m.number DESC LIMIT :limit;
+
+-- ============ the audit trail
+
+-- name: add_record
+INSERT INTO audit (number, at, kind, submission, message, facts, note_digest, note_sealed, hash)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: last_record
+SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1;
+
+-- name: last_checkpoint
+SELECT number, hash, at FROM checkpoint ORDER BY number DESC LIMIT 1;
+
+-- name: add_checkpoint
+-- Of a head that was signed before, the newer signature.
+INSERT INTO checkpoint (number, at, hash, signature, public) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (number) DO UPDATE SET at = excluded.at, signature = excluded.signature, public = excluded.public;
+
+-- name: purgeable_checkpoint
+-- The last signed head of before a time whose records are still there.
+SELECT number FROM checkpoint c WHERE at < ? AND length(signature) > 0
+    AND EXISTS (SELECT 1 FROM audit a WHERE a.number <= c.number) ORDER BY number DESC LIMIT 1;
+
+-- name: mark_checkpoint_purged
+UPDATE checkpoint SET purged = 1 WHERE number = ?;
+
+-- name: purge_records
+DELETE FROM audit WHERE number <= ?;

@@ -40,6 +40,7 @@ def _remove_stages(work: Work) -> int:
         work.run("remove_body", number)
         work.run("remove_submission", number)
         work.touched.discard(number)
+        work.note("submission.unstaged", number)
     return len(stages)
 
 

@@ -279,3 +279,41 @@ CREATE TABLE series (
     bound INTEGER NOT NULL,
     PRIMARY KEY (name, day)
 ) STRICT, WITHOUT ROWID;
+
+-- The audit trail: one record per step of a message and per act of a person, written in the commit of the
+-- step. hash is SM3 over the hash before it and the record (agent/audit/chain.py).
+--   facts        a JSON object of codes and counts, or ''
+--   note_sealed  [salt, who, why] of what a person did; note_digest: what the chain holds of it, or X''
+CREATE TABLE audit (
+    number      INTEGER PRIMARY KEY,
+    at          INTEGER NOT NULL,
+    kind        TEXT NOT NULL,
+    submission  INTEGER,
+    message     INTEGER,
+    facts       TEXT NOT NULL,
+    note_digest BLOB NOT NULL,
+    note_sealed BLOB,
+    hash        BLOB NOT NULL
+) STRICT;
+
+-- Heads of the chain, signed by the audit key; they stay for ever.
+--   signature, public   X'' when there was no audit key
+--   purged              1 when the records up to number were removed
+CREATE TABLE checkpoint (
+    number    INTEGER PRIMARY KEY,
+    at        INTEGER NOT NULL,
+    hash      BLOB NOT NULL,
+    signature BLOB NOT NULL,
+    public    BLOB NOT NULL,
+    purged    INTEGER NOT NULL DEFAULT 0
+) STRICT;
+
+-- Against mistakes of ours; against an attacker there are the chain and its signed heads.
+CREATE TRIGGER audit_is_never_changed
+BEFORE UPDATE OF number, at, kind, submission, message, facts, note_digest, hash ON audit
+BEGIN SELECT raise(ABORT, 'the audit trail is append-only'); END;
+CREATE TRIGGER audit_goes_in_whole_segments BEFORE DELETE ON audit
+WHEN OLD.number > coalesce((SELECT max(number) FROM checkpoint WHERE purged = 1), 0)
+BEGIN SELECT raise(ABORT, 'the audit trail is purged behind signed heads only'); END;
+CREATE TRIGGER checkpoint_stays BEFORE DELETE ON checkpoint
+BEGIN SELECT raise(ABORT, 'the heads of the audit trail stay'); END;

@@ -8,6 +8,7 @@ from datetime import datetime
 from agent.errors import StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
 from agent.outbox import blocking, scopes, storing
+from agent.outbox.auditing import Facts
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.scopes import SHARED, Held, Place
@@ -107,7 +108,7 @@ def end(
     rows = _leave(work, message)
     finished = None if state in _UNDECIDED else to_micros(now)
     work.run("end_message", state, code, settled_by, attempt, finished, number)
-    work.moved(message, state)
+    work.moved(message, state, _told(code, settled_by, attempt))
     if state in _UNDECIDED:
         blocking.keep_aside(work, number, message["position"], rows)
     failing = _failing_scopes(work, message, state, rows, refused)
@@ -130,6 +131,12 @@ def end(
         code=code,
         blocked=blocked,
     )
+
+
+def _told(code: str, settled_by: str, attempt: int | None) -> Facts:
+    """What the audit trail says of an end."""
+    facts: Facts = {"code": code, "settled_by": settled_by, "attempt": attempt or 0}
+    return {name: value for name, value in facts.items() if value}
 
 
 def _leave(work: Work, message: Row) -> list[Held]:

@@ -13,8 +13,8 @@ from pathlib import Path
 from agent.clock import Clock, SystemClock
 from agent.errors import AgentError, StoreDamaged, StoreError
 from agent.events import JsonObject
+from agent.outbox import auditing, migrating
 from agent.outbox import connection as opening
-from agent.outbox import migrating
 from agent.outbox.model import IN_CHAIN, DueReply, LaneKey, MessageView
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
@@ -67,6 +67,7 @@ class SqliteOutbox:
                 self._tally = _kept_tally(self._work, trusted=self._ownership.closed_well)
                 self._lanes = {number: key for key, number in self._work.lanes.items()}
                 self._tally_lock = threading.Lock()
+                self._head = self._work.head
                 with self._commit(urgent=True):
                     self.recovered = recover(self._work)
                 self._reader = Reader(opening.connect_reader(path), border)
@@ -87,8 +88,10 @@ class SqliteOutbox:
             # What an earlier block, or its commit, failed to keep is not known any more.
             self._work.know_lanes(self._lanes)
             self._marking = dict(self._noted)
+            self._work.head = self._head
             mark_replied(self._work, self._marking.items())
             yield
+            auditing.flush(self._work)
 
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         self._noted.update(replies)
@@ -103,6 +106,7 @@ class SqliteOutbox:
         for reply, revision in self._marking.items():
             if self._noted.get(reply) == revision:
                 del self._noted[reply]
+        self._head = self._work.head
         with self._tally_lock:
             self._tally.update(self._work.changes)
             if len(self._lanes) != len(self._work.lanes):

@@ -65,6 +65,9 @@ def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) 
         if unclear:
             work.run("message_unclear", unclear, number)
     work.changes[lane, state] += 1
+    work.note(
+        f"message.{state}", owner.number, number, {"system": owner.system, "transaction": draft.transaction}
+    )
     return number
 
 

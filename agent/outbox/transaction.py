@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
+from agent.audit.model import Head as AuditHead
+from agent.audit.model import Sign
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
-from agent.outbox import claiming, deciding, intake, purging, settling, staging, submissions
+from agent.outbox import auditing, claiming, deciding, intake, purging, settling, staging, submissions
+from agent.outbox.auditing import Facts
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -116,6 +119,16 @@ class SqliteTransaction:
 
     def purge(self, before: datetime, limit: int = 200) -> int:
         return purging.purge(self._work, before, limit)
+
+    # -- the audit trail ------------------------------------------------------------------------
+    def record(self, kind: str, facts: Facts, *, who: str = "", why: str = "") -> None:
+        self._work.note(kind, facts=facts, who=who, why=why)
+
+    def sign_audit(self, sign: Sign, now: datetime) -> AuditHead:
+        return auditing.checkpoint(self._work, sign, now)
+
+    def purge_audit(self, before: datetime) -> int:
+        return auditing.purge(self._work, before)
 
     # -- numbers --------------------------------------------------------------------------------
     def reserve(self, series: str, day: str, upto: int) -> int:

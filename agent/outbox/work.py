@@ -8,14 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.audit.model import Head
 from agent.clock import Clock
 from agent.errors import StoreError
+from agent.outbox.auditing import Facts, Note, last_head
 from agent.outbox.model import LaneKey, State
 from agent.outbox.moments import SECOND, to_micros
 from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
 
 Row = sqlite3.Row
+
+NOTHING: Facts = {}
 
 POSITIONS = 1 << 20
 """Positions of one submission: message i stands at ``number * POSITIONS + i``. Submissions are
@@ -43,9 +47,14 @@ class Work:
     dirty: set[bytes] = field(default_factory=set, init=False)
     changes: Counter[tuple[int, str]] = field(default_factory=Counter, init=False)
     """How this transaction changes the number of messages by (lane, state)."""
+    notes: list[Note] = field(default_factory=list, init=False)
+    """What this transaction did and is to be recorded of it."""
+    head: Head = field(init=False)
+    """Where the audit trail ends, what this transaction has recorded so far included."""
 
     def __post_init__(self) -> None:
         self.numbers = dict(self.need("highest_numbers"))
+        self.head = last_head(self)
         self.know_lanes(
             {
                 row["number"]: LaneKey(row["system"], row["name"], bool(row["parallel"]))
@@ -93,10 +102,24 @@ class Work:
         self.changes[lane, old] -= count
         self.changes[lane, new] += count
 
-    def moved(self, message: Row, new: State) -> None:
+    def moved(self, message: Row, new: State, facts: Facts = NOTHING) -> None:
         """Note that a message changes its state, and its submission's result may with it."""
         self.counted(message["lane"], message["state"], new)
         self.touched.add(message["submission"])
+        self.note(f"message.{new}", message["submission"], message["number"], facts)
+
+    def note(
+        self,
+        kind: str,
+        submission: int | None = None,
+        message: int | None = None,
+        facts: Facts = NOTHING,
+        *,
+        who: str = "",
+        why: str = "",
+    ) -> None:
+        """Have a step recorded in the audit trail. ``facts`` are codes and counts, nobody's data."""
+        self.notes.append(Note(kind, submission, message, facts, who, why))
 
     def know_lanes(self, lanes: Mapping[int, LaneKey]) -> None:
         """Take these to be the lanes that there are."""
@@ -108,6 +131,7 @@ class Work:
         self.touched.clear()
         self.dirty.clear()
         self.changes = Counter()
+        self.notes.clear()
 
 
 SECOND_GAP = SECOND
