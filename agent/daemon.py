@@ -29,6 +29,7 @@ from agent.registry import Registry
 from agent.replies.writer import ReplyWriter, ResultFolder
 from agent.sources.folder import FolderSource
 from agent.sources.settings import FolderSettings
+from agent.service.manager import ServiceManager, Unmanaged
 from agent.supervisor import Supervisor
 from agent.system import Surroundings, System, build_system
 
@@ -48,7 +49,12 @@ class Daemon:
     """One running agent. ``start`` and ``stop`` are called once each, from one thread."""
 
     def __init__(
-        self, config: AgentConfig, registry: Registry, keys: KeyRing, clock: Clock | None = None
+        self,
+        config: AgentConfig,
+        registry: Registry,
+        keys: KeyRing,
+        clock: Clock | None = None,
+        manager: ServiceManager | None = None,
     ) -> None:
         self.config = config
         self.registry = registry
@@ -56,12 +62,14 @@ class Daemon:
         self.clock = clock or SystemClock()
         self.stopping = threading.Event()
         self.asked_to_stop = threading.Event()
+        self.manager = manager or Unmanaged()
         self.supervisor = Supervisor(self.clock, self.stopping)
         self.systems: dict[str, System] = {}
         self.intakes: list[FolderIntake] = []
 
     def start(self) -> None:
         """Raises ConfigurationError, StoreError or ControlError; nothing runs then."""
+        self._lifeless: tuple[str, ...] = ()
         for name in self.config.systems:
             hide(self.registry.sensitive_codes(name))
         self.outbox = self._open_outbox()
@@ -88,14 +96,15 @@ class Daemon:
         crash_point("daemon.stopping")
         for intake in self.intakes:
             intake.source.wakeup.set()
+        self.manager.stopping()
         for system in self.systems.values():
             system.dispatcher.interrupt()
-        late = self.supervisor.join(DRAIN_WITHIN_S)
+        late = self.supervisor.join(DRAIN_WITHIN_S, self.manager.stopping)
         for system in self.systems.values():
             system.transport.abort() if late else system.transport.close()
         if late:
             log.warning("workers cut off", workers=list(late))
-            late = self.supervisor.join(CUT_WITHIN_S)
+            late = self.supervisor.join(CUT_WITHIN_S, self.manager.stopping)
         if late:
             log.error("workers still at work", workers=list(late))
         else:
@@ -109,6 +118,15 @@ class Daemon:
     # -- building ---------------------------------------------------------------------------------
     def _open_outbox(self) -> Outbox:
         self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+    def report_life(self) -> None:
+        """Tell the service manager that every worker is alive; be silent, and log why, when one is not."""
+        lifeless = self.supervisor.lifeless()
+        if lifeless and lifeless != self._lifeless:
+            log.error("workers give no sign of life", workers=list(lifeless))
+        self._lifeless = lifeless
+        if not lifeless:
+            self.manager.alive()
+
         return open_outbox(
             self.config.data / DATABASE,
             keys=self.keys,
@@ -212,14 +230,16 @@ def folder_settings(folder: FolderConfig) -> FolderSettings:
     )
 
 
-def run(config: AgentConfig, registry: Registry, keys: KeyRing) -> None:
+def run(
+    config: AgentConfig, registry: Registry, keys: KeyRing, manager: ServiceManager | None = None
+) -> None:
     """Run until SIGINT, SIGTERM (Ctrl-C, Ctrl-Break) or the ``stop`` verb. Raises what ``start`` does."""
-    daemon = Daemon(config, registry, keys)
+    daemon = Daemon(config, registry, keys, manager=manager)
     _stop_on_signals(daemon)
     daemon.start()
     try:
         while not daemon.asked_to_stop.wait(ASKED_S):
-            pass
+            daemon.report_life()
     finally:
         daemon.stop()
 
@@ -229,6 +249,12 @@ def _stop_on_signals(daemon: Daemon) -> None:
         daemon.asked_to_stop.set()
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
+    serve(daemon)
+
+
+def serve(daemon: Daemon) -> None:
+    """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
         number = getattr(signal, name, None)
         if number is not None:
+        daemon.manager.ready()
             signal.signal(number, ask)

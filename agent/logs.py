@@ -1,4 +1,4 @@
-"""Structured logs: JSON lines in a rotating file, readable lines on a terminal.
+"""Structured logs: JSON lines in a rotating file, readable lines on a terminal or in the journal.
 
 Everything passes one chain, also what other libraries write through ``logging``: it is masked
 (``agent.masking``), and of an exception only its types, codes and places are kept, never its text
@@ -11,6 +11,7 @@ commands that log nothing do not pay for it.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import sys
@@ -33,6 +34,14 @@ if TYPE_CHECKING:
 _MEGABYTE: Final = 1024 * 1024
 _MOST_FRAMES: Final = 12
 _OURS: Final = ("agent", "plugins", "winservice")
+_PRIORITIES: Final = {
+    logging.CRITICAL: 2,
+    logging.ERROR: 3,
+    logging.WARNING: 4,
+    logging.INFO: 6,
+    logging.DEBUG: 7,
+}
+"""syslog(3)"""
 _masker = Masker()
 _importing = threading.Lock()
 
@@ -79,13 +88,22 @@ class Logger:
         return self._bound
 
 
-def configure(log: LogConfig, *, clock: Clock | None = None, console: IO[str] | None = None) -> None:
-    """Send all logging of the process to ``log.file`` and, as ``log.console`` says, to ``console``
-    (standard error). Replaces an earlier configuration. Raises ConfigurationError for an unusable file.
+def configure(
+    log: LogConfig,
+    *,
+    clock: Clock | None = None,
+    console: IO[str] | None = None,
+    also: Iterable[logging.Handler] = (),
+) -> None:
+    """Send all logging of the process to ``log.file``, as ``log.console`` says to ``console`` (standard
+    error), and to ``also``, which get lines as the journal does. Replaces an earlier configuration.
+    Raises ConfigurationError for an unusable file.
     """
     stream = console or sys.stderr
-    handlers: list[logging.Handler] = [_file_handler(log)]
-    if log.console == "always" or (log.console == "auto" and stream is not None and stream.isatty()):
+    handlers: list[logging.Handler] = [_file_handler(log), *also]
+    if log.console == "auto" and stream is not None and _is_journal(stream):
+        handlers.append(_JournalHandler(stream))
+    elif log.console == "always" or (log.console == "auto" and stream is not None and stream.isatty()):
         handlers.append(_ConsoleHandler(stream))
     chain = _Chain(clock or SystemClock())
     for handler in handlers:
@@ -140,6 +158,25 @@ class _Complaint:
 
 class _ConsoleHandler(_Complaint, logging.StreamHandler[IO[str]]):
     pass
+
+
+class _JournalHandler(_Complaint, logging.StreamHandler[IO[str]]):
+    """Each line begins with its priority, as sd-daemon(3) says; the journal adds the time."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return f"<{_PRIORITIES.get(record.levelno, _PRIORITIES[logging.DEBUG])}>{super().format(record)}"
+
+
+def _is_journal(stream: IO[str]) -> bool:
+    """Whether ``stream`` is the one that systemd connected to the journal (systemd.exec(5))."""
+    named = os.environ.get("JOURNAL_STREAM", "")
+    if not named:
+        return False
+    try:
+        status = os.fstat(stream.fileno())
+    except (OSError, ValueError):
+        return False
+    return named == f"{status.st_dev}:{status.st_ino}"
 
 
 class _File(_Complaint, RotatingFileHandler):
@@ -202,6 +239,8 @@ class _Chain:
     def formatter(self, handler: logging.Handler) -> logging.Formatter:
         structlog = _structlog()
         rendering: list[Any] = [structlog.processors.JSONRenderer(ensure_ascii=False, default=_refuse)]
+        if not isinstance(handler, _File):
+            rendering = [_plain_line]
         if isinstance(handler, _ConsoleHandler):
             rendering = [
                 write_out_exception,
@@ -283,6 +322,13 @@ def _lines(given: Any) -> Iterable[str]:
         told = [f"{key}={value}" for key, value in one.items() if key not in ("type", "places")]
         yield " ".join([str(one.get("type")), *told])
         yield from (f"    {place}" for place in one["places"])
+
+
+def _plain_line(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> str:
+    """One line for a system log that keeps time and level itself: the event, then its fields as JSON."""
+    fields = {key: value for key, value in event.items() if key not in ("event", "time", "level")}
+    told = str(event.get("event", "")).replace("\n", "\\n")
+    return f"{told} {json.dumps(fields, ensure_ascii=False, default=_refuse)}" if fields else told
 
 
 def _refuse(value: Any) -> str:

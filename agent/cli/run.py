@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Final
@@ -25,6 +26,7 @@ _LARGEST: Final = 1024 * 1024
 @pass_session
 def command(session: Session, keys_from_stdin: bool) -> None:
     from agent import logs
+    from agent.clock import SystemClock
     from agent.keys import KeyRing
     from agent.registry import Registry
 
@@ -34,9 +36,10 @@ def command(session: Session, keys_from_stdin: bool) -> None:
     logs.configure(config.log)
 
     from agent.daemon import run  # after logs: what it imports logs by structlog, without rich by then
+    from agent.service.systemd import manager_of
 
     try:
-        run(config, registry, ring)
+        run(config, registry, ring, manager_of(os.environ, SystemClock()))
     except Exception:
         logs.get_logger(__name__).exception("agent ended by an error")
         raise

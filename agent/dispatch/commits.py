@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent import pulse
 from agent.clock import Clock
 from agent.dispatch.choosing import Chooser
 from agent.dispatch.recording import may_pass
@@ -97,6 +98,7 @@ class Commits:
 
     # -- one commit -----------------------------------------------------------------------------
     def _wait_for_room(self, error: StoreError) -> None:
+        pulse.beat()
         log.error("outcome not stored yet", code=error.code, lane=self.state.key.lane)
         if self.clock.wait(self.stopping, STORE_RETRY_S):
             raise error

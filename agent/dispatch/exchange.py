@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from agent import pulse
 from agent.clock import Clock
 from agent.dispatch.judgement import (
     Decision,
@@ -51,6 +52,7 @@ class Exchange:
         self, head: Head, draft: Draft, ids: Mapping[str, str], expired: Callable[[], bool]
     ) -> Decision:
         """Send a claimed message. Expiry and stop are looked at immediately before the first byte."""
+        pulse.beat()
         crash_point("dispatch.after_claim")
         try:
             request = self.adapter.encode(draft, ids, self.clock.now())
@@ -99,6 +101,7 @@ class Exchange:
 
     def ask(self, draft: Draft, ids: Mapping[str, str]) -> Outcome | AgentError:
         """Send a harmless transaction (an inquiry, a probe): its judged answer, or why there is none."""
+        pulse.beat()
         try:
             request = self.adapter.encode(draft, ids, self.clock.now())
             self.transport.prepare(request.url)

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent import pulse
 from agent.catalog.model import TransactionSpec
 from agent.clock import Clock
 from agent.dispatch.asking import Asker
@@ -93,6 +94,7 @@ class Lane:
     def advance(self, step: Step) -> Step:
         """Do one step and choose the next."""
         match step:
+        pulse.promise(pulse.STEP_S + 2 * self.state.settings.answer_timeout_s)
             case Send():
                 return self._send(step)
             case Ask(head):
@@ -101,6 +103,7 @@ class Lane:
                 return self._probe_halted() if head is None else self._probe(head)
             case Rest(seconds):
                 self.clock.wait(self.wakeup, seconds)
+                pulse.idle(seconds)
                 self.wakeup.clear()
                 return self._commits.start()
 

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from agent import pulse
 from agent.clock import Clock
 from agent.errors import AgentError, StoreError, SubmissionInvalid
 from agent.faults import crash_point
@@ -65,6 +66,7 @@ class FolderIntake:
         self.source.start()
         try:
             while not self.stopping.is_set():
+                pulse.promise(pulse.FOREIGN_STEP_S)
                 if not self.step():
                     self._rest()
         finally:

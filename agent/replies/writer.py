@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from agent import pulse
 from agent.clock import Clock
 from agent.disk import flush_folder, write_all, write_flushed
 from agent.errors import StoreError
@@ -65,6 +66,7 @@ class ReplyWriter:
 
     def run(self) -> None:
         while not self.stopping.is_set():
+            pulse.promise(pulse.FOREIGN_STEP_S)
             self.wakeup.clear()
             if self.write_due():
                 self.clock.wait(self.stopping, BUSY_REST_S)

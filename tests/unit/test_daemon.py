@@ -8,6 +8,8 @@ import time
 import pytest
 
 from agent import daemon as module
+from agent import pulse
+from agent.clock import ManualClock
 from agent.errors import ConfigurationError, ControlError, StoreLocked
 from agent.opening import open_outbox
 from agent.outbox.model import Settled, State
@@ -225,3 +227,68 @@ def test_the_main_thread_never_waits_for_ever_so_that_windows_lets_a_signal_thro
     module.run(installation.config, module.Registry(), installation.ring)
     assert len(waits) == 2
     assert all(0 < wait <= 1 for wait in waits)
+
+
+# -- what the service manager is told ------------------------------------------------------------------
+class Listening:
+    """A service manager that keeps what it is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def ready(self):
+        self.told.append("ready")
+
+    def alive(self):
+        self.told.append("alive")
+
+    def stopping(self):
+        self.told.append("stopping")
+
+
+def test_the_manager_hears_a_beat_only_while_every_worker_keeps_its_promise(installation):
+    daemon = installation.start()
+    daemon.manager = Listening()
+    daemon.report_life()
+    assert daemon.manager.told == ["alive"]
+    worker = daemon.supervisor.workers()[0]
+    worker.pulse.overdue_s = lambda: 1.0
+    daemon.report_life()
+    assert daemon.manager.told == ["alive"]
+    del worker.pulse.overdue_s
+    daemon.report_life()
+    assert daemon.manager.told == ["alive", "alive"]
+
+
+def test_a_lane_that_waits_for_an_answer_has_promised_when_it_will_be_heard_of(installation, hole, hurried):
+    daemon = installation.start()
+    installation.admit("A1")
+    hole.wait_for(1)
+    (lane,) = [worker for worker in daemon.supervisor.workers() if worker.name.startswith("lane ")]
+    assert daemon.supervisor.lifeless() == ()
+    promised = daemon.config.systems["ministry"].transport.answer_timeout_s
+    lane.pulse._clock = ManualClock()
+    lane.pulse._clock.advance(time.monotonic() + 2 * promised + pulse.STEP_S)
+    assert daemon.supervisor.lifeless() == (lane.name,)
+    installation.stop()
+
+
+def test_the_manager_is_told_again_and_again_while_the_daemon_drains(installation, hole, hurried):
+    daemon = installation.start()
+    installation.admit("A1")
+    hole.wait_for(1)
+    daemon.manager = Listening()
+    installation.stop()
+    assert daemon.manager.told.count("stopping") >= 2
+    assert set(daemon.manager.told) == {"stopping"}
+
+
+def test_ready_is_told_after_everything_runs_and_before_any_beat(installation):
+    told = Listening()
+    daemon = module.Daemon(
+        installation.config, installation.start().registry, installation.ring, manager=told
+    )
+    installation.stop()
+    daemon.asked_to_stop.set()
+    module.serve(daemon)
+    assert told.told[:2] == ["ready", "stopping"]

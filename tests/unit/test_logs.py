@@ -9,7 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -261,6 +261,54 @@ def test_without_a_terminal_nothing_goes_to_the_console_unless_asked(log_file: P
     logs.get_logger("agent.x").warning("quiet")
     assert stream.getvalue() == ""
     assert len(lines(log_file)) == 1
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[IO[str]]:
+    """A stream that the environment names as the journal's, as systemd.exec(5) says."""
+    with (tmp_path / "journal").open("w+", encoding="utf-8") as stream:
+        status = os.fstat(stream.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{status.st_dev}:{status.st_ino}")
+        yield stream
+
+
+def test_the_journal_gets_priorities_one_line_each_and_no_second_time(
+    log_file: Path, journal: IO[str]
+) -> None:
+    logs.configure(LogConfig(log_file), console=journal)
+    logs.get_logger("agent.x").info("agent started", who=ID_NUMBER, folders=2)
+    logging.getLogger("other").error("two\nlines")
+    journal.seek(0)
+    first, second = journal.read().splitlines()
+    assert first.startswith('<6>agent started {"')
+    assert json.loads(first.partition(" started ")[2])["folders"] == 2
+    assert ID_NUMBER not in first
+    assert "2026-" not in first
+    assert second.startswith("<3>two\\nlines")
+
+
+def test_standard_error_that_was_led_elsewhere_is_not_taken_for_the_journal(
+    log_file: Path, journal: IO[str]
+) -> None:
+    stream = io.StringIO()
+    logs.configure(LogConfig(log_file), console=stream)
+    logs.get_logger("agent.x").warning("quiet")
+    assert stream.getvalue() == ""
+
+
+def test_a_further_handler_gets_masked_lines_with_their_level(log_file: Path) -> None:
+    records: list[tuple[int, str]] = []
+
+    class Keeping(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            records.append((record.levelno, self.format(record)))
+
+    logs.configure(LogConfig(log_file, console="never"), also=[Keeping()])
+    logs.get_logger("agent.x").error("lane stopped", who=ID_NUMBER)
+    ((level, line),) = records
+    assert level == logging.ERROR
+    assert line.startswith("lane stopped {")
+    assert ID_NUMBER not in line
 
 
 def test_an_unusable_place_for_the_file_is_a_configuration_error(tmp_path: Path) -> None:

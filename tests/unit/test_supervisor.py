@@ -4,6 +4,7 @@ import threading
 
 import pytest
 
+from agent import pulse
 from agent.clock import ManualClock, SystemClock
 from agent.supervisor import STABLE_S, Supervisor
 
@@ -138,3 +139,81 @@ def test_the_status_names_the_kind_of_a_failure_and_never_its_text(stopping):
     assert supervisor.join(PATIENCE_S) == ()
     assert "ZeroDivisionError" in repr(supervisor.workers())
     assert "personal" not in repr(supervisor.workers())
+
+
+# -- signs of life ------------------------------------------------------------------------------------
+@pytest.fixture
+def held():
+    """A worker that promises 30 s and is then held; ``release`` lets it go."""
+    clock, stopping = ManualClock(), threading.Event()
+    supervisor = Supervisor(clock, stopping)
+    promised, release = threading.Event(), threading.Event()
+
+    def work():
+        pulse.promise(30)
+        promised.set()
+        release.wait(PATIENCE_S)
+
+    supervisor.run("held", work)
+    assert promised.wait(PATIENCE_S)
+    yield clock, supervisor, release
+    release.set()
+    supervisor.join(PATIENCE_S)
+
+
+def test_a_worker_that_breaks_its_promise_is_named(held):
+    clock, supervisor, _ = held
+    clock.advance(30)
+    assert supervisor.lifeless() == ()
+    clock.advance(1)
+    assert supervisor.lifeless() == ("held",)
+
+
+def test_a_worker_that_has_ended_owes_no_sign_of_life(held):
+    clock, supervisor, release = held
+    clock.advance(31)
+    release.set()
+    assert supervisor.join(PATIENCE_S) == ()
+    assert supervisor.lifeless() == ()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_worker_whose_thread_is_gone_without_an_end_is_named(stopping):
+    def vanish():
+        raise SystemExit  # no Exception: it passes the border that restarts workers
+
+    supervisor = Supervisor(ManualClock(), stopping)
+    supervisor.run("gone", vanish)
+    supervisor.join(PATIENCE_S)
+    assert supervisor.lifeless() == ("gone",)
+
+
+def test_a_worker_that_rests_after_a_failure_keeps_its_promise(stopping):
+    clock = RecordingClock(stopping, stop_after=1)
+    overdue = []
+    clock.wait = lambda event, timeout: (
+        clock.advance(timeout),
+        overdue.append(supervisor.lifeless()),
+        stopping.set(),
+    )
+    supervisor = Supervisor(clock, stopping)
+
+    def promise_and_fail():
+        pulse.promise(0.01)
+        raise ZeroDivisionError
+
+    supervisor.run("resting", promise_and_fail)
+    assert supervisor.join(PATIENCE_S) == ()
+    assert overdue == [()]
+
+
+def test_who_waits_for_workers_is_called_while_they_last(held):
+    _, supervisor, release = held
+    calls = []
+
+    def meanwhile():
+        calls.append(1)
+        release.set()
+
+    assert supervisor.join(PATIENCE_S, meanwhile) == ()
+    assert calls == [1]
