@@ -27,9 +27,9 @@ from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled
 from agent.registry import Registry
 from agent.replies.writer import ReplyWriter, ResultFolder
+from agent.service.manager import ServiceManager, Unmanaged
 from agent.sources.folder import FolderSource
 from agent.sources.settings import FolderSettings
-from agent.service.manager import ServiceManager, Unmanaged
 from agent.supervisor import Supervisor
 from agent.system import Surroundings, System, build_system
 
@@ -60,16 +60,16 @@ class Daemon:
         self.registry = registry
         self.keys = keys
         self.clock = clock or SystemClock()
+        self.manager = manager or Unmanaged()
         self.stopping = threading.Event()
         self.asked_to_stop = threading.Event()
-        self.manager = manager or Unmanaged()
         self.supervisor = Supervisor(self.clock, self.stopping)
         self.systems: dict[str, System] = {}
         self.intakes: list[FolderIntake] = []
+        self._lifeless: tuple[str, ...] = ()
 
     def start(self) -> None:
         """Raises ConfigurationError, StoreError or ControlError; nothing runs then."""
-        self._lifeless: tuple[str, ...] = ()
         for name in self.config.systems:
             hide(self.registry.sensitive_codes(name))
         self.outbox = self._open_outbox()
@@ -93,10 +93,10 @@ class Daemon:
     def stop(self) -> None:
         """Take nothing new, let what is in flight end, leave the rest on disk."""
         self.stopping.set()
+        self.manager.stopping()
         crash_point("daemon.stopping")
         for intake in self.intakes:
             intake.source.wakeup.set()
-        self.manager.stopping()
         for system in self.systems.values():
             system.dispatcher.interrupt()
         late = self.supervisor.join(DRAIN_WITHIN_S, self.manager.stopping)
@@ -115,9 +115,6 @@ class Daemon:
         self.outbox.close()
         log.info("agent stopped")
 
-    # -- building ---------------------------------------------------------------------------------
-    def _open_outbox(self) -> Outbox:
-        self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
     def report_life(self) -> None:
         """Tell the service manager that every worker is alive; be silent, and log why, when one is not."""
         lifeless = self.supervisor.lifeless()
@@ -127,6 +124,9 @@ class Daemon:
         if not lifeless:
             self.manager.alive()
 
+    # -- building ---------------------------------------------------------------------------------
+    def _open_outbox(self) -> Outbox:
+        self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return open_outbox(
             self.config.data / DATABASE,
             keys=self.keys,
@@ -236,8 +236,14 @@ def run(
     """Run until SIGINT, SIGTERM (Ctrl-C, Ctrl-Break) or the ``stop`` verb. Raises what ``start`` does."""
     daemon = Daemon(config, registry, keys, manager=manager)
     _stop_on_signals(daemon)
+    serve(daemon)
+
+
+def serve(daemon: Daemon) -> None:
+    """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
     daemon.start()
     try:
+        daemon.manager.ready()
         while not daemon.asked_to_stop.wait(ASKED_S):
             daemon.report_life()
     finally:
@@ -249,12 +255,6 @@ def _stop_on_signals(daemon: Daemon) -> None:
         daemon.asked_to_stop.set()
 
     for name in ("SIGINT", "SIGTERM", "SIGBREAK"):
-    serve(daemon)
-
-
-def serve(daemon: Daemon) -> None:
-    """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
         number = getattr(signal, name, None)
         if number is not None:
-        daemon.manager.ready()
             signal.signal(number, ask)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
-from agent import pulse
 
+from agent import pulse
 from agent.clock import Clock
 from agent.errors import StoreError
 from agent.logs import get_logger
@@ -32,9 +32,9 @@ class Housekeeping:
     wakeup: threading.Event = field(default_factory=threading.Event)
     _warned: set[int] = field(default_factory=set, init=False)
 
-            pulse.promise(pulse.FOREIGN_STEP_S)
     def run(self) -> None:
         while not self.stopping.is_set():
+            pulse.promise(pulse.FOREIGN_STEP_S)
             try:
                 self.expire_lapsed()
                 self.warn_of_deadlines()

@@ -93,8 +93,8 @@ class Lane:
 
     def advance(self, step: Step) -> Step:
         """Do one step and choose the next."""
-        match step:
         pulse.promise(pulse.STEP_S + 2 * self.state.settings.answer_timeout_s)
+        match step:
             case Send():
                 return self._send(step)
             case Ask(head):
@@ -102,8 +102,8 @@ class Lane:
             case Probe(head):
                 return self._probe_halted() if head is None else self._probe(head)
             case Rest(seconds):
-                self.clock.wait(self.wakeup, seconds)
                 pulse.idle(seconds)
+                self.clock.wait(self.wakeup, seconds)
                 self.wakeup.clear()
                 return self._commits.start()
 
