@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -18,6 +18,7 @@ Check = Callable[[str], str | None]
 _PARTS: Final = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "HH": "%H", "MI": "%M", "SS": "%S"}
 _PART = re.compile("|".join(_PARTS))
 _DIGITS = re.compile(r"\d+", re.ASCII)
+_TRACE = re.compile(r"[\x21-\x7e\x1d]+")
 _REGION = re.compile(r"[1-8]\d{5}", re.ASCII)
 
 
@@ -26,7 +27,7 @@ def known_format(name: str) -> bool:
     base, _, detail = name.partition(":")
     if base == "date":
         return "YYYY" in detail
-    return base in ("digits", "region", "base64") if not detail else base == "extension"
+    return base in _PLAIN if not detail else base == "extension"
 
 
 def format_check(name: str) -> Check:
@@ -36,7 +37,7 @@ def format_check(name: str) -> Check:
         return _date_check(detail)
     if base == "extension":
         return _extension_check(tuple("." + ending.lower() for ending in detail.split(",")))
-    return {"digits": _check_digits, "region": _check_region, "base64": _check_base64}[base]
+    return _PLAIN[base]
 
 
 def base64_bytes(text: str) -> int:
@@ -77,6 +78,18 @@ def _check_base64(text: str) -> str | None:
     except (UnicodeEncodeError, binascii.Error):
         return "format"
     return None
+
+
+def _check_trace_code(text: str) -> str | None:
+    return None if _TRACE.fullmatch(text) else "format"
+
+
+_PLAIN: Final[Mapping[str, Check]] = {
+    "digits": _check_digits,
+    "region": _check_region,
+    "base64": _check_base64,
+    "tracecode": _check_trace_code,
+}
 
 
 def _extension_check(endings: tuple[str, ...]) -> Check:

@@ -78,7 +78,7 @@ def _written(spec: FieldSpec, value: Any, inner: _Form | None, stands_for: Test 
     try:
         if spec.kind == "number":
             return write_number(read_number(value), spec.decimals)
-        return read_text(value)
+        return read_text(value, separators=spec.format == "tracecode")
     except Unreadable as unreadable:
         raise _unreadable(spec, unreadable.rule) from None
 

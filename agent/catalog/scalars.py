@@ -36,10 +36,11 @@ def compile_scalar(spec: FieldSpec, table: CodeTable | None) -> Check:
 
 def _text_check(spec: FieldSpec, checks: list[_TextCheck]) -> Check:
     is_name = spec.sensitive == "name"
+    separators = spec.format == "tracecode"
 
     def check(value: Any) -> Breach | None:
         try:
-            text = read_text(value)
+            text = read_text(value, separators=separators)
         except Unreadable as unreadable:
             return _unreadable(unreadable.rule)
         if is_name and "?" in text:

@@ -17,6 +17,8 @@ from agent.jsontext import JsonTextError, read_object
 _NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?", re.ASCII)
 _SPREADSHEET = re.compile(r"-?\d(?:\.\d+)?[eE]\+\d+", re.ASCII)
 _UNFIT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffd\ud800-\udfff]")
+GROUP_SEPARATOR: Final = "\x1d"
+"""Ends an element of variable length in a GS1 code."""
 _MOST_DIGITS: Final = 64
 _MOST_BITS: Final = 256
 
@@ -54,10 +56,11 @@ def as_object(value: Any) -> dict[str, Any] | None:
         return None
 
 
-def read_text(value: Any) -> str:
+def read_text(value: Any, *, separators: bool = False) -> str:
     """A scalar as trimmed text. Raises Unreadable: ``type``, or ``characters`` for damaged text.
 
-    Text that a spreadsheet has turned into ``3.6E+17`` is damaged: its digits are gone.
+    Text that a spreadsheet has turned into ``3.6E+17`` is damaged: its digits are gone. With
+    ``separators`` the GS within a trace code is none.
     """
     if isinstance(value, str):
         text = value.strip()
@@ -65,7 +68,8 @@ def read_text(value: Any) -> str:
         text = str(value)
     else:
         raise Unreadable("type")
-    if _UNFIT.search(text) or _SPREADSHEET.fullmatch(text):
+    shown = text.replace(GROUP_SEPARATOR, "") if separators else text
+    if _UNFIT.search(shown) or _SPREADSHEET.fullmatch(text):
         raise Unreadable("characters")
     return text
 

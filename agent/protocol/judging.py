@@ -32,10 +32,12 @@ def judge(
     *,
     skipped: Set[str] = frozenset(),
     limit_rows: bool = False,
+    slots: bool = False,
 ) -> Normal:
     """The data in the document's form. Raises SubmissionInvalid with the faults of the catalog, then
-    those of the rules. ``limit_rows``: the row list is not to be split."""
-    report = examine(spec, data, limit_rows=limit_rows)
+    those of the rules. ``limit_rows``: the row list is not to be split.
+    ``slots``: the protocol itself put slots into the data."""
+    report = examine(spec, data, limit_rows=limit_rows, slots=slots)
     readable = readable_part(spec, data, report.faults) if report.faults else normalise(spec, data)
     broken = check(Judged(spec, readable, today), rules, skipped) if readable is not None else []
     faults = (*report.faults, *broken)

@@ -55,3 +55,18 @@ def test_unknown_formats_are_known_as_such(form: str) -> None:
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 100])
 def test_decoded_bytes_are_counted_without_decoding(size: int) -> None:
     assert base64_bytes(base64.b64encode(b"x" * size).decode()) == size
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("81234567890123456789", None),
+        ("0106901234567892\x1d21S/1", None),
+        ("8123 4567", "format"),
+        ("药812", "format"),
+        ("", "format"),
+    ],
+)
+def test_a_trace_code_is_of_printable_characters_and_separators(text: str, broken: str | None) -> None:
+    assert known_format("tracecode")
+    assert format_check("tracecode")(text) == broken
