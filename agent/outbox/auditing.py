@@ -20,7 +20,8 @@ from agent.outbox.moments import to_micros
 if TYPE_CHECKING:
     from agent.outbox.work import Work
 
-Facts = Mapping[str, str | int]
+Details = Mapping[str, str | int]
+"""Codes and counts, nobody's data."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Note:
     kind: str
     submission: int | None
     message: int | None
-    facts: Facts
+    details: Details
     who: str = field(default="", repr=False)
     why: str = field(default="", repr=False)
 
@@ -49,7 +50,7 @@ def flush(work: Work) -> None:
     rows: list[tuple[object, ...]] = []
     for note in work.notes:
         number = head.number + 1
-        facts = json.dumps(note.facts, ensure_ascii=False, separators=(",", ":")) if note.facts else ""
+        facts = json.dumps(note.details, ensure_ascii=False, separators=(",", ":")) if note.details else ""
         sealed, digest = _sealed(work, number, note)
         content = (number, now, note.kind, note.submission, note.message, facts, digest)
         head = Head(number, link(head.hash, *content))
@@ -84,5 +85,5 @@ def purge(work: Work, before: datetime) -> int:
         return 0
     work.run("mark_checkpoint_purged", row["number"])
     removed = work.run("purge_records", row["number"])
-    work.note("audit.purged", facts={"through": row["number"], "records": removed})
+    work.note("audit.purged", details={"through": row["number"], "records": removed})
     return removed

@@ -163,8 +163,8 @@ class Transaction(Protocol):
         ...
 
     # -- the audit trail ------------------------------------------------------------------------
-    def record(self, kind: str, facts: Mapping[str, str | int], *, who: str = "", why: str = "") -> None:
-        """Record an act that is about no message. ``facts`` are codes and counts, nobody's data."""
+    def record(self, kind: str, details: Mapping[str, str | int], *, who: str = "", why: str = "") -> None:
+        """Record an act that is about no message. ``details`` are codes and counts, nobody's data."""
         ...
 
     def sign_audit(self, sign: Sign, now: datetime) -> AuditHead:

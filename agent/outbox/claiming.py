@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.errors import StoreError
 from agent.events import Draft, Need
 from agent.outbox import scopes
-from agent.outbox.auditing import Facts
+from agent.outbox.auditing import Details
 from agent.outbox.drafts import value_draft
 from agent.outbox.model import Attempt, AttemptState, Head, LaneKey, State
 from agent.outbox.moments import from_micros, to_micros
@@ -182,9 +182,9 @@ def clear_doubt(work: Work, number: int) -> None:
     _ready_again(work, message, "undoubt")
 
 
-def _ready_again(work: Work, message: Row, statement: str, facts: Facts = NOTHING) -> None:
+def _ready_again(work: Work, message: Row, statement: str, details: Details = NOTHING) -> None:
     work.run(statement, message["number"])
-    work.moved(message, State.READY, facts)
+    work.moved(message, State.READY, details)
     _recheck(work, message["number"])
     finish_step(work)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent.errors import Fault
 from agent.outbox import blocking, references, storing
-from agent.outbox.auditing import Facts
+from agent.outbox.auditing import Details
 from agent.outbox.drafts import scope_value
 from agent.outbox.model import FREES_ID, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
@@ -163,8 +163,8 @@ def _store_invalid(
     _add_reply(work, new, number, event_key, due=0)
     rows = storing.failing_scopes(work, number, new.system, new.drafts, new.scopes)
     blocking.fail(work, number, None, Place(position, 0), State.INVALID, rows)
-    facts: Facts = {"system": new.system, "transaction": new.transaction, "faults": len(faults)}
-    work.note("submission.invalid", number, facts=facts)
+    details: Details = {"system": new.system, "transaction": new.transaction, "faults": len(faults)}
+    work.note("submission.invalid", number, details=details)
     finish_step(work)
     return number
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.errors import StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
 from agent.outbox import blocking, scopes, storing
-from agent.outbox.auditing import Facts
+from agent.outbox.auditing import Details
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.scopes import SHARED, Held, Place
@@ -133,10 +133,10 @@ def end(
     )
 
 
-def _told(code: str, settled_by: str, attempt: int | None) -> Facts:
+def _told(code: str, settled_by: str, attempt: int | None) -> Details:
     """What the audit trail says of an end."""
-    facts: Facts = {"code": code, "settled_by": settled_by, "attempt": attempt or 0}
-    return {name: value for name, value in facts.items() if value}
+    details: Details = {"code": code, "settled_by": settled_by, "attempt": attempt or 0}
+    return {name: value for name, value in details.items() if value}
 
 
 def _leave(work: Work, message: Row) -> list[Held]:

@@ -62,7 +62,7 @@ def publish(work: Work, submission: int) -> Accepted:
         work.counted(lane, State.STAGING, State.READY, count)
     work.run("publish", submission)
     work.run("unstage", submission)
-    work.note("submission.published", submission, facts={"messages": row["messages"]})
+    work.note("submission.published", submission, details={"messages": row["messages"]})
     if claim is not None:
         references.carry_out(work, claim, submission)
     work.touched.add(submission)
@@ -78,7 +78,7 @@ def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
     sealed = work.border.seal("submission|about", submission, about)
     work.run("abandon", work.now(), sealed, submission)
     work.run("reply_final", submission)
-    work.note("submission.invalid", submission, facts={"faults": len(faults)})
+    work.note("submission.invalid", submission, details={"faults": len(faults)})
     known = scopes.held_scopes(work, row["system"], [value_scope(scope) for scope in about["scopes"]])
     own = Held(scopes.submission_key(work, submission), scopes.SHARED, False)
     place = Place(row["position"], 0)

@@ -46,7 +46,7 @@ def mark_replied(work: Work, replies: Iterable[tuple[int, int]]) -> None:
         final = row["finished_at"] is not None
         due = None if current else 0 if final else now + SECOND_GAP
         work.run("mark_reply", written, now, due, number)
-        work.note("result.written", row["submission"], facts={"revision": written})
+        work.note("result.written", row["submission"], details={"revision": written})
         _tell(work, row["submission"], written, told_all=final and current)
 
 

@@ -10,7 +10,7 @@ from agent.audit.model import Sign
 from agent.errors import Fault
 from agent.events import Draft, JsonObject, Outcome
 from agent.outbox import auditing, claiming, deciding, intake, purging, settling, staging, submissions
-from agent.outbox.auditing import Facts
+from agent.outbox.auditing import Details
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -121,8 +121,8 @@ class SqliteTransaction:
         return purging.purge(self._work, before, limit)
 
     # -- the audit trail ------------------------------------------------------------------------
-    def record(self, kind: str, facts: Facts, *, who: str = "", why: str = "") -> None:
-        self._work.note(kind, facts=facts, who=who, why=why)
+    def record(self, kind: str, details: Details, *, who: str = "", why: str = "") -> None:
+        self._work.note(kind, details=details, who=who, why=why)
 
     def sign_audit(self, sign: Sign, now: datetime) -> AuditHead:
         return auditing.checkpoint(self._work, sign, now)

@@ -11,7 +11,7 @@ from typing import Any
 from agent.audit.model import Head
 from agent.clock import Clock
 from agent.errors import StoreError
-from agent.outbox.auditing import Facts, Note, last_head
+from agent.outbox.auditing import Details, Note, last_head
 from agent.outbox.model import LaneKey, State
 from agent.outbox.moments import SECOND, to_micros
 from agent.outbox.sealed import Border
@@ -19,7 +19,7 @@ from agent.outbox.statements import STATEMENTS
 
 Row = sqlite3.Row
 
-NOTHING: Facts = {}
+NOTHING: Details = {}
 
 POSITIONS = 1 << 20
 """Positions of one submission: message i stands at ``number * POSITIONS + i``. Submissions are
@@ -102,24 +102,24 @@ class Work:
         self.changes[lane, old] -= count
         self.changes[lane, new] += count
 
-    def moved(self, message: Row, new: State, facts: Facts = NOTHING) -> None:
+    def moved(self, message: Row, new: State, details: Details = NOTHING) -> None:
         """Note that a message changes its state, and its submission's result may with it."""
         self.counted(message["lane"], message["state"], new)
         self.touched.add(message["submission"])
-        self.note(f"message.{new}", message["submission"], message["number"], facts)
+        self.note(f"message.{new}", message["submission"], message["number"], details)
 
     def note(
         self,
         kind: str,
         submission: int | None = None,
         message: int | None = None,
-        facts: Facts = NOTHING,
+        details: Details = NOTHING,
         *,
         who: str = "",
         why: str = "",
     ) -> None:
-        """Have a step recorded in the audit trail. ``facts`` are codes and counts, nobody's data."""
-        self.notes.append(Note(kind, submission, message, facts, who, why))
+        """Have a step recorded in the audit trail. ``details`` are codes and counts, nobody's data."""
+        self.notes.append(Note(kind, submission, message, details, who, why))
 
     def know_lanes(self, lanes: Mapping[int, LaneKey]) -> None:
         """Take these to be the lanes that there are."""
