@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 from agent.catalog import Catalog, load_catalog
 from agent.crypto import PrivateKey, PublicKey
 from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected
-from agent.events import Conclusion, Draft, Outcome, Plan, Request, Response, Scope, Series, Submission
+from agent.events import (
+    Completion,
+    Conclusion,
+    Draft,
+    History,
+    JsonObject,
+    Outcome,
+    Plan,
+    Request,
+    Response,
+    Schedule,
+    Scope,
+    Series,
+    Submission,
+)
 from agent.hookspecs import KeySource
 from agent.protocol.completing import Unaided
 from agent.protocol.planning import readable_scopes
 from plugins.ministry import codec, inquiry, outcomes, planning
+from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
+from plugins.ministry.schedules import Run, repetition, runs, submission_of
 from plugins.ministry.settings import Settings, read_settings
 
 PROBE: Final = "GYU000"
@@ -41,13 +57,18 @@ class MinistryAdapter(Unaided):
 
     def plan(self, submission: Submission, today: datetime) -> Plan:
         lane, skipped = self.settings.access_key, self.settings.skip_rules
-        return planning.plan(self.catalog, submission, today, lane, skipped)
+        plan = planning.plan(self.catalog, submission, today, lane, skipped)
+        drafts = [self._downloads.owned(draft, internal=submission.internal) for draft in plan.drafts]
+        return replace(plan, drafts=tuple(drafts))
 
     def scopes(self, submission: Submission) -> tuple[Scope, ...]:
         return readable_scopes(self.catalog, submission)
 
     def lanes(self) -> tuple[str, ...]:
         return (self.settings.access_key,)
+
+    def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
+        return Completion(self._downloads.informed(draft, history))
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (
@@ -80,7 +101,7 @@ class MinistryAdapter(Unaided):
         own, peer = self._keys_to_open()
         data = codec.open_data(outer, own, peer, self.settings.sm2_layout)
         spec = self.catalog.transaction(draft.transaction)
-        return outcomes.business_outcome(spec, draft, data)
+        return self._downloads.proceed(draft, outcomes.business_outcome(spec, draft, data), ids["wire_id"])
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         question = self.catalog.transaction(draft.transaction).inquiry
@@ -91,10 +112,34 @@ class MinistryAdapter(Unaided):
 
     def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
         spec = self.catalog.transaction(draft.transaction)
-        return inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
+        found = inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
+        if found.outcome is None:
+            return found
+        return replace(found, outcome=self._downloads.proceed(draft, found.outcome, ids["wire_id"]))
 
     def probe(self, lane: str) -> Draft | None:
         return Draft(PROBE, lane, {}, parallel=True, harmless=True, blocks=False, blockable=False)
+
+    def schedules(self) -> tuple[Schedule, ...]:
+        return tuple(run.schedule for run in self._runs())
+
+    def scheduled(self, schedule: Schedule, given: JsonObject, now: datetime) -> Submission:
+        run = next(run for run in self._runs() if run.schedule.name == schedule.name)
+        return submission_of(self.catalog, run, given, now)
+
+    def again(
+        self, transaction: str, *, wire_id: str, since: datetime | None, until: datetime | None
+    ) -> Submission:
+        return repetition(self.catalog, transaction, wire_id, since, until)
+
+    def _runs(self) -> tuple[Run, ...]:
+        owning = self.settings.owning
+        return tuple(runs(self.catalog, owning.roles, owning.every_min))
+
+    @property
+    def _downloads(self) -> Downloads:
+        owning = self.settings.owning
+        return Downloads(self.catalog, self.settings.province, owning.roles, owning.attachments)
 
     @property
     def _refid_series(self) -> str:

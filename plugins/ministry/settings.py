@@ -9,6 +9,7 @@ from typing import Any, Final
 from agent.crypto import Layout
 from agent.hookspecs import KeyUse, Option
 from agent.protocol.settings import Chosen
+from plugins.ministry.owning import OWNING_OPTIONS, Owning, read_owning
 from plugins.ministry.rules import RULES
 
 TITLE: Final = "部级平台"
@@ -72,6 +73,7 @@ OPTIONS: Final = (
         default=[],
         example='["gyu006_attachments"]',
     ),
+    *OWNING_OPTIONS,
 )
 
 KEY_USES: Final = (
@@ -82,7 +84,8 @@ KEY_USES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Checked settings; the fields are those of :data:`OPTIONS`, ``province`` filled in."""
+    """Checked settings; the fields are those of :data:`OPTIONS`, ``province`` filled in,
+    those of downloads together."""
 
     url: str
     access_key: str
@@ -92,6 +95,7 @@ class Settings:
     sm2_layout: Layout
     hisdata_absent: frozenset[str]
     skip_rules: frozenset[str]
+    owning: Owning
 
 
 def read_settings(options: Mapping[str, Any]) -> Settings:
@@ -108,6 +112,7 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         sm2_layout=Layout(chosen.matching("sm2_layout", "|".join(_LAYOUTS), "应为 C1C2C3 或 C1C3C2")),
         hisdata_absent=_absent_codes(chosen),
         skip_rules=chosen.rules("skip_rules", RULES.keys()),
+        owning=read_owning(chosen),
     )
 
 
