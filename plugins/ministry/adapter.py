@@ -101,7 +101,7 @@ class MinistryAdapter(Unaided):
         own, peer = self._keys_to_open()
         data = codec.open_data(outer, own, peer, self.settings.sm2_layout)
         spec = self.catalog.transaction(draft.transaction)
-        return self._downloads.proceed(draft, outcomes.business_outcome(spec, draft, data), ids["wire_id"])
+        return self._downloads.proceed(draft, outcomes.business_outcome(spec, draft, data), ids)
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         question = self.catalog.transaction(draft.transaction).inquiry
@@ -115,7 +115,7 @@ class MinistryAdapter(Unaided):
         found = inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
         if found.outcome is None:
             return found
-        return replace(found, outcome=self._downloads.proceed(draft, found.outcome, ids["wire_id"]))
+        return replace(found, outcome=self._downloads.proceed(draft, found.outcome, ids))
 
     def probe(self, lane: str) -> Draft | None:
         return Draft(PROBE, lane, {}, parallel=True, harmless=True, blocks=False, blockable=False)

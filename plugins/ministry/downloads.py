@@ -97,7 +97,7 @@ class Downloads:
         known = {member: jsontext.read(value) for member, value in facts.items()}
         return replace(draft, memo={**draft.memo, "known": known})
 
-    def proceed(self, draft: Draft, outcome: Outcome, wire_id: str) -> Outcome:
+    def proceed(self, draft: Draft, outcome: Outcome, ids: Mapping[str, str]) -> Outcome:
         """The outcome with what it leads to. Raises AnswerRejected for rows that are none."""
         steps: Mapping[str, Callable[[Draft, Outcome, str], Outcome]] = {
             "page": self._page,
@@ -106,7 +106,7 @@ class Downloads:
             "file": _filed,
         }
         step = steps.get(str(draft.memo.get("step", "")))
-        return outcome if step is None else step(draft, outcome, wire_id)
+        return outcome if step is None else step(draft, outcome, ids["wire_id"])
 
     # -- a page ---------------------------------------------------------------------------------
     def _page(self, draft: Draft, outcome: Outcome, wire_id: str) -> Outcome:

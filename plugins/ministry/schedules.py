@@ -56,12 +56,6 @@ def downloads_of(catalog: Catalog, roles: tuple[str, ...]) -> Iterator[Transacti
             yield spec
 
 
-def runs_alone(spec: TransactionSpec) -> bool:
-    """Whether a download can be called without data that a person has to give."""
-    asked = {each.code for each in spec.request if each.required is True}
-    return asked <= {"dlmode", *_DAYS}
-
-
 def _of_roles(spec: TransactionSpec, roles: tuple[str, ...], every_min: Mapping[str, int]) -> Iterator[Run]:
     every_s = every_min.get(spec.code, _documented_min(spec)) * 60
     fitting = [role for role in roles if _CALLERS[role] in spec.caller]
