@@ -125,18 +125,38 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Series:
+    """A number series that wire numbers are drawn from: ``digits`` wide, per day where ``daily``."""
+
+    name: str
+    digits: int
+    daily: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """A number of ours that stands in the business data. ``form`` makes its text, by ``str.format``,
+    of ``day`` (a date) and ``serial``, the number drawn from ``series``."""
+
+    series: Series
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
 class Need:
     """A value to be filled in when the message is claimed.
 
     ``slot`` is the name used in the body (``{"$slot": name}``). With ``identifier`` set it comes
     from the identifiers of the system (kind, key), else from what earlier messages of the same
-    submission gave. A missing required value refuses the message, a missing other one becomes "".
+    submission gave. With ``draw`` it is drawn when nothing gave it, once: every later claim finds the
+    same. A missing required value refuses the message, a missing other one becomes "".
     """
 
     slot: str
     identifier: str = ""
     key: tuple[str, ...] = field(default=(), repr=False)
     required: bool = True
+    draw: Draw | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,15 +409,6 @@ class Conclusion:
 
     finding: Finding
     outcome: Outcome | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """A number series that wire numbers are drawn from: ``digits`` wide, per day where ``daily``."""
-
-    name: str
-    digits: int
-    daily: bool
 
 
 @dataclass(frozen=True, slots=True)

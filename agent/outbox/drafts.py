@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent.events import Deadline, Draft, Hold, Json, Need, Scope
+from agent.events import Deadline, Draft, Draw, Hold, Json, Need, Scope, Series
 
 
 def draft_value(draft: Draft) -> Json:
@@ -27,7 +27,7 @@ def draft_value(draft: Draft) -> Json:
             draft.gated,
             draft.apart,
         ],
-        [[need.slot, need.identifier, need.key, need.required] for need in draft.needs],
+        [_need_value(need) for need in draft.needs],
         [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
         draft.memo,
     ]
@@ -62,13 +62,25 @@ def value_draft(value: list[Any]) -> Draft:
         expiry_blocks=expiry_blocks,
         stop_on_refusal=stop_on_refusal,
         repeatable=repeatable,
-        needs=tuple(Need(slot, kind, tuple(key), required) for slot, kind, key, required in needs),
+        needs=tuple(_value_need(need) for need in needs),
         deadlines=tuple(Deadline(after_s, about) for after_s, about in deadlines),
         cancels=cancels,
         gated=gated,
         apart=apart,
         memo=memo,
     )
+
+
+def _need_value(need: Need) -> Json:
+    draw = need.draw
+    drawn = [draw.series.name, draw.series.digits, draw.series.daily, draw.form] if draw else None
+    return [need.slot, need.identifier, need.key, need.required, drawn]
+
+
+def _value_need(value: list[Any]) -> Need:
+    slot, identifier, key, required, drawn = value
+    draw = Draw(Series(*drawn[:3]), drawn[3]) if drawn else None
+    return Need(slot, identifier, tuple(key), required, draw)
 
 
 def scope_value(scope: Scope) -> Json:
