@@ -44,9 +44,10 @@ def link(
     facts: str,
     note_digest: bytes,
 ) -> bytes:
-    """The hash of a record that follows the one with the hash ``former``."""
-    content = json.dumps([number, at, kind, submission, message, facts, note_digest.hex()])
-    return sm3.digest(former, content.encode("ascii"))
+    """The hash of a record that follows the one with the hash ``former``. No two records have one content:
+    all but the last part are numbers, hex digits or names without a bar."""
+    content = f"{number}|{at}|{kind}|{submission}|{message}|{note_digest.hex()}|{facts}"
+    return sm3.digest(former, content.encode("utf-8", "surrogatepass"))
 
 
 def follows(record: Record, former: bytes) -> bool:

@@ -36,6 +36,9 @@ class Note:
     why: str = field(default="", repr=False)
 
 
+_encoder = json.JSONEncoder(separators=(",", ":"))
+
+
 def last_head(work: Work) -> Head:
     """Where the chain ends: at the last record, or, when all were purged, at the last head."""
     row = work.one("last_record") or work.one("last_checkpoint")
@@ -50,7 +53,7 @@ def flush(work: Work) -> None:
     rows: list[tuple[object, ...]] = []
     for note in work.notes:
         number = head.number + 1
-        facts = json.dumps(note.details, ensure_ascii=False, separators=(",", ":")) if note.details else ""
+        facts = _encoder.encode(note.details) if note.details else ""
         sealed, digest = _sealed(work, number, note)
         content = (number, now, note.kind, note.submission, note.message, facts, digest)
         head = Head(number, link(head.hash, *content))
