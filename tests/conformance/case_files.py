@@ -9,6 +9,7 @@ A file has ``[[case]]`` tables::
     warnings             pointers of what is only odd
     message              one per draft, in order:
       wire               the business data on the wire, opened with the peer's key: compared whole
+      values             what earlier messages gave for its slots; "" where nothing is known
       rows, scopes       the draft's row range; [kind, key…, "shared"/"observer"] per scope
       response           what the peer answers (its keys belong to the protocol's peer)
       outcome            what interpret makes of it; members not given must have their defaults,
@@ -34,7 +35,7 @@ CASES = Path(__file__).parent / "cases"
 NOW = datetime(2026, 1, 2, 9, 0, 0, 123000)  # noqa: DTZ001 - given its zone where it is used
 
 KEYS = {"id", "about", "event", "now", "faults", "warnings", "message"}
-MESSAGE_KEYS = {"wire", "rows", "scopes", "response", "outcome", "error", "inquiry"}
+MESSAGE_KEYS = {"wire", "values", "rows", "scopes", "response", "outcome", "error", "inquiry"}
 
 
 @dataclass(frozen=True)

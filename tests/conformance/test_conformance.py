@@ -9,8 +9,20 @@ from typing import Any
 import pytest
 
 from agent import jsontext
+from agent.dispatch.filling import fill
 from agent.errors import AgentError, SubmissionInvalid
-from agent.events import Draft, Finding, Hold, Identifier, Outcome, RowOutcome, Scope, Submission, Verdict
+from agent.events import (
+    Draft,
+    Finding,
+    Forget,
+    Hold,
+    Identifier,
+    Outcome,
+    RowOutcome,
+    Scope,
+    Submission,
+    Verdict,
+)
 from agent.hookspecs import ProtocolAdapter
 from tests.conformance.case_files import Case, all_cases
 from tests.conformance.peers import Peer, peer_of
@@ -46,6 +58,7 @@ def test_case_travels_as_the_document_says(case: Case) -> None:
 def check_message(
     peer: Peer, adapter: ProtocolAdapter, draft: Draft, message: dict[str, Any], now: datetime
 ) -> None:
+    draft = fill(draft, message.get("values", {}))
     ids = send(peer, adapter, draft, message["wire"], now)
     if "rows" in message:
         assert draft.rows == tuple(message["rows"])
@@ -85,6 +98,9 @@ def check_outcome(outcome: Outcome, told: dict[str, Any]) -> None:
         rows=tuple(row(item) for item in told.get("rows", [])),
         refused=tuple(map(scope, told.get("refused", []))),
         identifiers=tuple(identifier(item) for item in told.get("identifiers", [])),
+        forgotten=tuple(forgotten(item) for item in told.get("forgotten", [])),
+        aliases=tuple(alias(item) for item in told.get("aliases", [])),
+        forgotten=tuple(Forget(kind, tuple(key)) for kind, *key in told.get("forgotten", [])),
         slots=told.get("slots", {}),
         settled_by=told.get("settled_by", "answer"),
         already_there=told.get("already_there", False),
@@ -124,5 +140,20 @@ def scope(told: list[str]) -> Scope:
     return Scope(told[0], key, hold, broad=told[0] == "institution")
 
 
-def identifier(told: list[str]) -> Identifier:
+def identifier(told: list[str] | dict[str, Any]) -> Identifier:
+    """``[kind, key…, value]``, or with a member ``{kind, key, member, value}``."""
+    if isinstance(told, dict):
+        return Identifier(told["kind"], tuple(told["key"]), told["value"], told["member"])
     return Identifier(told[0], tuple(told[1:-1]), told[-1])
+
+
+def forgotten(told: list[str] | dict[str, Any]) -> Forget:
+    """``[kind, key…]`` for a whole group, ``{kind, key, member}`` for one of it."""
+    if isinstance(told, dict):
+        return Forget(told["kind"], tuple(told["key"]), told["member"])
+    return Forget(told[0], tuple(told[1:]))
+
+
+def alias(told: dict[str, Any]) -> Alias:
+    """``{kind, key, of_kind, of_key}``; of_kind is the same where it is left out."""
+    return Alias(told["kind"], tuple(told["key"]), tuple(told["of_key"]), told.get("of_kind", ""))
