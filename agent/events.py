@@ -73,6 +73,15 @@ class FileReference:
 
 
 @dataclass(frozen=True, slots=True)
+class Decoded:
+    """What the agent read by itself out of a scanned code of a submission: values by the document's field
+    codes, or the faults why it could not. No part of what makes two submissions the same."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What a HIS asks for, read but not yet judged (his-contract, "A submission").
 
@@ -98,6 +107,9 @@ class Submission:
     missing is only a stand-in that keeps the submission's place."""
     internal: bool = False
     """Made by the agent itself (a schedule, an operator's download): no result file tells of it."""
+    scanned_at: datetime | None = None
+    """When the code in the data was scanned, where the HIS says so."""
+    decoded: Decoded | None = None
 
 
 class Hold(StrEnum):
@@ -224,6 +236,10 @@ class Plan:
     warnings: tuple[Fault, ...] = ()
     contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Files that came within the data, by digest: the drafts' bodies say ``{"$file": digest}``."""
+    valid_until: datetime | None = None
+    """Not to be sent later, for a reason in the data (a scanned code); ``expired_says`` is what the result
+    then says in Chinese."""
+    expired_says: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,7 +350,7 @@ class Completion:
 
     ``warnings`` reach the result. ``refused`` ends the message here, unsent: only what is known to
     be wrong; history that is missing warns and passes. ``awaits`` holds the message until facts
-    exist: it leaves the order, blocks nobody, and is completed anew at the order's end.
+    exist: it blocks nobody meanwhile, and is completed anew when its turn comes at its old place.
     """
 
     draft: Draft = field(repr=False)

@@ -71,7 +71,8 @@ class KeyUse:
     name: str
     about: str
     kind: str
-    """``sm2-private``, ``sm2-public``, ``rsa-private``, ``rsa-public`` or ``certificate``."""
+    """``sm2-private``, ``sm2-public``, ``rsa-private``, ``rsa-public``, ``certificate``; ``private`` (SM2 or
+    RSA), ``public`` (SM2, RSA or a certificate)."""
 
 
 class ProtocolAdapter(Protocol):
@@ -157,9 +158,40 @@ class ProtocolAdapter(Protocol):
         ...
 
 
+class Preparation(Protocol):
+    """What a protocol does to a submission before it is planned that needs more than the data: a vendor's
+    library that reads a scanned code. Called on the inbox's thread; what it does is bounded in time, and
+    what fails is told in :class:`agent.events.Decoded`, never raised."""
+
+    def prepare(self, submission: Submission, now: datetime) -> Submission: ...
+
+    def close(self) -> None:
+        """The agent stops: end what was started."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a protocol's command found: Chinese lines for people, an object for programs."""
+
+    lines: tuple[str, ...]
+    data: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolCommand:
+    """``his-agent SYSTEM NAME ARGUMENT…``: a tool of a protocol. ``arguments`` are the placeholders of its
+    help. ``run`` raises AgentError."""
+
+    name: str
+    about: str
+    arguments: tuple[str, ...]
+    run: Callable[[Sequence[str]], Report]
+
+
 @dataclass(frozen=True, slots=True)
 class ProtocolSpec:
-    """A protocol as it registers itself. ``build`` may raise ConfigurationError."""
+    """A protocol as it registers itself. ``build`` and ``prepare`` may raise ConfigurationError."""
 
     name: str
     title: str
@@ -169,6 +201,9 @@ class ProtocolSpec:
     build: Callable[[Mapping[str, Any], KeySource], ProtocolAdapter]
     simulate: Callable[[Mapping[str, Any]], None] | None = None
     """Serve the protocol's rehearsal server until interrupted (``his-agent simulate NAME``)."""
+    prepare: Callable[[Mapping[str, Any]], Preparation | None] | None = None
+    """What submissions go through before they are planned; None where the settings want nothing."""
+    commands: Sequence[ProtocolCommand] = ()
 
 
 class Hooks:

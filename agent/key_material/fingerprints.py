@@ -10,7 +10,7 @@ from agent.key_material.certificates import read_certificate
 
 _FINGERPRINT_DIGITS: Final = 16
 
-KINDS: Final = ("sm2-private", "sm2-public", "rsa-private", "rsa-public", "certificate")
+KINDS: Final = ("sm2-private", "sm2-public", "rsa-private", "rsa-public", "certificate", "private", "public")
 
 
 def fingerprint(kind: str, text: str) -> str:
@@ -31,7 +31,21 @@ def fingerprint(kind: str, text: str) -> str:
         return _digest(rsa_keys.public_der(rsa_keys.load_public(text)))
     if kind == "certificate":
         return _certificate(text)
+    if kind == "private":
+        return _either(text, "rsa-private", "sm2-private")
+    if kind == "public":
+        return _certificate(text) if "CERTIFICATE" in text else _either(text, "rsa-public", "sm2-public")
     raise KeyRejected(f"不认识的密钥种类 {kind}", hint="请检查插件版本", details={"kind": kind})
+
+
+def _either(text: str, first: str, second: str) -> str:
+    try:
+        return fingerprint(first, text)
+    except KeyRejected as as_first:
+        try:
+            return fingerprint(second, text)
+        except KeyRejected:
+            raise as_first from None
 
 
 def _sm2_public(text: str) -> str:
