@@ -12,6 +12,7 @@ from agent import jsontext
 from agent.dispatch.filling import fill
 from agent.errors import AgentError, SubmissionInvalid
 from agent.events import (
+    Alias,
     Draft,
     Finding,
     Forget,
@@ -100,7 +101,6 @@ def check_outcome(outcome: Outcome, told: dict[str, Any]) -> None:
         identifiers=tuple(identifier(item) for item in told.get("identifiers", [])),
         forgotten=tuple(forgotten(item) for item in told.get("forgotten", [])),
         aliases=tuple(alias(item) for item in told.get("aliases", [])),
-        forgotten=tuple(Forget(kind, tuple(key)) for kind, *key in told.get("forgotten", [])),
         slots=told.get("slots", {}),
         settled_by=told.get("settled_by", "answer"),
         already_there=told.get("already_there", False),
