@@ -14,6 +14,7 @@ from agent.events import (
     Completion,
     Conclusion,
     Draft,
+    FileReference,
     History,
     JsonObject,
     Outcome,
@@ -28,7 +29,7 @@ from agent.events import (
 from agent.hookspecs import KeySource
 from agent.protocol.completing import Unaided
 from agent.protocol.planning import readable_scopes
-from plugins.ministry import codec, inquiry, outcomes, planning
+from plugins.ministry import attachments, codec, inquiry, outcomes, planning
 from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
 from plugins.ministry.schedules import Run, repetition, runs, submission_of
@@ -55,6 +56,9 @@ class MinistryAdapter(Unaided):
     settings: Settings
     keys: Keys = field(repr=False)
 
+    def attachments(self, submission: Submission) -> tuple[FileReference, ...]:
+        return attachments.references(self.catalog, submission)
+
     def plan(self, submission: Submission, today: datetime) -> Plan:
         lane, skipped = self.settings.access_key, self.settings.skip_rules
         plan = planning.plan(self.catalog, submission, today, lane, skipped)
@@ -68,7 +72,7 @@ class MinistryAdapter(Unaided):
         return (self.settings.access_key,)
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
-        return Completion(self._downloads.informed(draft, history))
+        return attachments.with_settlement(self._downloads.informed(draft, history), history)
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (

@@ -87,13 +87,6 @@ def test_skipped_rules_let_pass_what_the_platform_lets_pass() -> None:
     assert this.plan(submission("GYU101", data), NOW).drafts
 
 
-def test_a_statement_is_never_cut() -> None:
-    """Its batches depend on each other's answers, so more than one message's rows are refused."""
-    detail = {"aaz515": "1", "aae020": "1", "trtype": "1"}
-    rows = [{**detail, "aaz515": str(number)} for number in range(501)]
-    assert "/datalist" in pointers("GYU003", {"akb020": "1", "datalist": rows})
-
-
 def drafts(transaction: str, data: object) -> tuple[Draft, ...]:
     return adapter().plan(submission(transaction, data), NOW).drafts
 
