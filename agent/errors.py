@@ -27,6 +27,7 @@
     │   └── HelperRefused       the library in it answered with an error
     ├── SerialsExhausted        a number series has no free number left
     ├── InternalDefect          our own code, or a plugin's, failed where it must not
+    ├── ServiceFailed           the operating system's service manager refused (agent.service)
     └── ControlError            a request to the running daemon that it refused
 
 Every error carries a stable English ``code`` for programs, a Chinese sentence for the person who

@@ -1,0 +1,81 @@
+"""The same verbs on both systems: install, update, remove, start, stop, status."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, Protocol
+
+from agent.errors import AgentError, ConfigurationError
+
+NAME: Final = "his-agent"
+
+
+class ServiceFailed(AgentError):
+    """The operating system refused; ``details`` say which call and what it answered."""
+
+    code = "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What a person decides when the service is installed. The rest is found out.
+
+    ``scanners`` and ``cards`` open the devices of that kind. The other settings are Windows':
+    ``account`` (``.\\name``, ``DOMAIN\\name``; empty: the service's own virtual account), its
+    ``password``, and the local groups of the accounts of the HIS and of the operators.
+    """
+
+    config: Path
+    scanners: bool = False
+    cards: bool = False
+    account: str = ""
+    password: str = field(default="", repr=False)
+    his_group: str = "his-agent-his"
+    operators_group: str = "his-agent-operators"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """``state``: ``absent``, ``stopped``, ``starting``, ``running``, ``stopping`` or ``failed``."""
+
+    state: str
+    details: dict[str, str] = field(default_factory=dict)
+
+
+class ServiceHost(Protocol):
+    """Every verb returns what it has done, in Chinese, a line a step. Raises ServiceFailed."""
+
+    def install(self, wanted: Installation) -> list[str]: ...
+
+    def update(self, wanted: Installation) -> list[str]:
+        """As ``install`` for a service that is there; it is restarted if it was running."""
+        ...
+
+    def remove(self) -> list[str]:
+        """Data, configuration, keys and accounts stay."""
+        ...
+
+    def start(self) -> list[str]: ...
+
+    def stop(self) -> list[str]:
+        """Returns when the service has stopped."""
+        ...
+
+    def status(self) -> ServiceState: ...
+
+
+def this_host(root: Path | None) -> ServiceHost:
+    """The host of this operating system; ``root`` (Linux) is a folder that stands for ``/``."""
+    if sys.platform == "win32":
+        if root is not None:
+            raise ConfigurationError("Windows 没有 --root", hint="--root 只用于 Linux")
+        from agent.service.windows import WindowsHost
+        from agent.service.windows_port import windows_port
+
+        return WindowsHost(windows_port())
+    else:  # noqa: RET505 - so that type checking for Windows sees one branch only
+        from agent.service.linux import LinuxHost, run_command
+
+        return LinuxHost(root or Path("/"), run_command)
