@@ -10,9 +10,11 @@ from typing import Final
 from agent.clock import Clock, SystemClock
 from agent.config.model import AgentConfig, FolderConfig
 from agent.control import endpoint_at
+from agent.control.resolving import resolved_by
 from agent.control.server import ControlServer
 from agent.desk import Desk
 from agent.faults import crash_point
+from agent.hookspecs import ProtocolAdapter
 from agent.housekeeping import Housekeeping
 from agent.intake.control_files import ControlFiles
 from agent.intake.folder import FolderIntake
@@ -65,6 +67,7 @@ class Daemon:
         self.asked_to_stop = threading.Event()
         self.supervisor = Supervisor(self.clock, self.stopping)
         self.systems: dict[str, System] = {}
+        self.resolved = resolved_by(self._adapter)
         self.intakes: list[FolderIntake] = []
         self._lifeless: tuple[str, ...] = ()
 
@@ -125,6 +128,10 @@ class Daemon:
             self.manager.alive()
 
     # -- building ---------------------------------------------------------------------------------
+    def _adapter(self, system: str) -> ProtocolAdapter | None:
+        found = self.systems.get(system)
+        return None if found is None else found.adapter
+
     def _open_outbox(self) -> Outbox:
         self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return open_outbox(
@@ -173,7 +180,13 @@ class Daemon:
             outbox=self.outbox,
             heavy=HeavyReader(folder.system, system.config.options, plain),
             control=ControlFiles(
-                folder.system, folder.name, self.outbox, self.replies.folders, self.clock, self._changed
+                folder.system,
+                folder.name,
+                self.outbox,
+                self.replies.folders,
+                self.clock,
+                self._changed,
+                self.resolved,
             ),
             lifetimes=self.lifetimes,
             clock=self.clock,

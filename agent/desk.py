@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.checks import run_checks
 from agent.control.key_handlers import KeyHandlers
@@ -22,15 +22,12 @@ if TYPE_CHECKING:
     from agent.config.model import AgentConfig
     from agent.intake.folder import FolderIntake
     from agent.keys import KeyRing
-    from agent.outbox.base import Outbox
+    from agent.outbox.base import Outbox, Resolved
     from agent.registry import Registry
     from agent.supervisor import Supervisor
     from agent.system import System
 
 Handler = Callable[[JsonObject], JsonObject]
-
-WARN_BEFORE: Final = timedelta(minutes=10)
-"""A deadline that is nearer than this, or past, shows in the status."""
 
 
 class Running(Protocol):
@@ -45,6 +42,9 @@ class Running(Protocol):
     systems: dict[str, System]
     intakes: list[FolderIntake]
     asked_to_stop: threading.Event
+
+    resolved: Resolved
+    """What a message yields that a person knows to be accepted."""
 
     def decided(self) -> None:
         """A person decided something: lanes and replies may have work."""
@@ -62,7 +62,7 @@ class Desk:
             for use in key_uses(system.protocol, system.config.options)
         ]
         self._keys = KeyHandlers(daemon.keys, uses, lambda _name: daemon.decided())
-        self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided)
+        self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided, daemon.resolved)
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
@@ -85,7 +85,7 @@ class Desk:
                 {"lane": lane, "state": state, "count": count}
                 for (lane, state), count in sorted(daemon.outbox.counts().items())
             ],
-            "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now + WARN_BEFORE)],
+            "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now)],
             "workers": [
                 {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}
                 for w in daemon.supervisor.workers()

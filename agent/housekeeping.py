@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Final
 
 from agent import pulse
@@ -16,7 +15,6 @@ from agent.outbox.base import Outbox
 from agent.outbox.model import Settled
 
 EVERY_S: Final = 1.0
-WARN_BEFORE: Final = timedelta(minutes=10)
 
 log = get_logger("agent.housekeeping")
 
@@ -30,7 +28,7 @@ class Housekeeping:
     stopping: threading.Event
     settled: Callable[[Settled], None]
     wakeup: threading.Event = field(default_factory=threading.Event)
-    _warned: set[int] = field(default_factory=set, init=False)
+    _warned: set[tuple[int, str]] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -54,16 +52,16 @@ class Housekeeping:
             self.settled(settled)
 
     def warn_of_deadlines(self) -> None:
-        """Log each message whose deadline is near or past, once."""
-        now = self.clock.now()
-        near = self.outbox.near_deadline(now + WARN_BEFORE)
+        """Log each deadline of a submission that is near or past, once."""
+        near = self.outbox.near_deadline(self.clock.now())
         for view in near:
-            if view.message not in self._warned:
+            if (view.submission, view.deadline) not in self._warned:
                 log.warning(
                     "deadline near",
                     message=view.message,
                     transaction=view.transaction,
                     lane=view.lane,
+                    deadline=view.deadline,
                     deadline_at=view.deadline_at.isoformat() if view.deadline_at else None,
                 )
-        self._warned = {view.message for view in near}
+        self._warned = {(view.submission, view.deadline) for view in near}

@@ -19,10 +19,12 @@ MODULES: Final = {
     "status": ("agent.cli.status", "显示运行状态"),
     "submit": ("agent.cli.submit", "把文件放进收件文件夹，可等待结果"),
     "outbox": ("agent.cli.outbox", "查看和处置待发消息"),
+    "download": ("agent.cli.download", "查看下载，立即下载，申请重新下载"),
     "keys": ("agent.cli.keys", "导入、列出、删除密钥"),
     "service": ("agent.cli.service", "安装、更新、删除、启动、停止系统服务"),
     "catalog": ("agent.cli.catalog", "查看和导出接口目录"),
     "simulate": ("agent.cli.simulate", "启动某个系统的演练服务器"),
+    "identifiers": ("agent.cli.identifiers", "查找平台返回的编号"),
     "demo": ("agent.cli.demo", "在本机完整演示一遍"),
     "read-file": ("agent.cli.read_file", "读取一个大文件"),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Final
 from agent.cli.session import Session, key_ring
 from agent.control.client import error_code
 from agent.control.outbox_handlers import OutboxHandlers
+from agent.control.resolving import resolved_by
 from agent.control.verbs import complete
 from agent.errors import ControlError, StoreError
 
 if TYPE_CHECKING:
     from agent.config import AgentConfig
     from agent.events import JsonObject
+    from agent.hookspecs import ProtocolAdapter
     from agent.outbox.base import Outbox
 
 _DATABASE: Final = "outbox.db"
@@ -40,8 +42,21 @@ def _here(config: AgentConfig, verb: str, args: JsonObject) -> JsonObject:
             f"还没有数据库 {database(config)}", hint="请先运行 his-agent run；或用 --config 指明另一份配置"
         )
     with opened_outbox(config) as outbox:
-        handlers = OutboxHandlers(outbox, SystemClock(), lambda: None).handlers()
+        resolved = resolved_by(_adapters(config))
+        handlers = OutboxHandlers(outbox, SystemClock(), lambda: None, resolved).handlers()
         return handlers[verb](complete(verb, args))
+
+
+def _adapters(config: AgentConfig) -> Callable[[str], ProtocolAdapter | None]:
+    """Builds a system's adapter when a decision needs it; None for one that is not configured."""
+
+    def adapter_of(name: str) -> ProtocolAdapter | None:
+        from agent.registry import Registry
+
+        system = config.systems.get(name)
+        return Registry().protocol(name).build(system.options, key_ring(config)) if system else None
+
+    return adapter_of
 
 
 @contextmanager

@@ -27,7 +27,8 @@ def _draw(status: JsonObject) -> None:
     _table("通道", ("系统", "通道", "情况", "怎么处理"), _lanes(status["systems"]))
     _table("收件文件夹", ("名称", "情况", "说明"), _folders(status["folders"]))
     _table("消息", ("通道", "状态", "条数"), _counts(status["messages"]))
-    _table("将到期限", ("编号", "系统", "交易", "HIS 编号", "状态", "期限"), _deadlines(status["deadlines"]))
+    columns = ("编号", "系统", "交易", "HIS 编号", "状态", "期限", "要求")
+    _table("将到期限", columns, _deadlines(status["deadlines"]))
     _table("出过错的工作线程", ("名称", "情况", "次数", "最近一次"), _workers(status["workers"]))
 
 
@@ -72,7 +73,7 @@ def _deadlines(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
     for message in messages:
         state = str(message["state"])
         shown = {**message, "state": MESSAGE_STATES.get(state, state)}
-        names = ("message", "system", "transaction", "his_id", "state", "deadline_at")
+        names = ("message", "system", "transaction", "his_id", "state", "deadline_at", "deadline")
         yield tuple(cell(shown[name]) for name in names)
 
 

@@ -14,6 +14,7 @@ MESSAGE_STATES: Final = {
     "rejected": "被拒绝",
     "unknown": "结果不明",
     "blocked": "被前面的失败挡住",
+    "held": "等待前序结果",
     "parked": "暂停待处理",
     "expired": "已过期",
     "cancelled": "已取消",

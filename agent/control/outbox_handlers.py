@@ -16,15 +16,17 @@ from agent.outbox.model import Cancelled
 if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.events import JsonObject
-    from agent.outbox.base import Outbox
+    from agent.outbox.base import Outbox, Resolved
     from agent.outbox.model import MessageView, Settled
 
 
 class OutboxHandlers:
-    """``decided`` is called after every act: lanes and replies may have work now."""
+    """``decided`` is called after every act: lanes and replies may have work now. ``resolved`` reads
+    what a person says of an accepted message."""
 
-    def __init__(self, outbox: Outbox, clock: Clock, decided: Callable[[], None]) -> None:
+    def __init__(self, outbox: Outbox, clock: Clock, decided: Callable[[], None], resolved: Resolved) -> None:
         self._outbox = outbox
+        self._resolved = resolved
         self._clock = clock
         self._decided = decided
 
@@ -36,6 +38,7 @@ class OutboxHandlers:
             "outbox.skip": self.skip,
             "outbox.cancel": self.cancel,
             "outbox.resolve": self.resolve,
+            "identifiers.find": self.find,
         }
 
     def list(self, args: JsonObject) -> JsonObject:
@@ -45,6 +48,10 @@ class OutboxHandlers:
     def show(self, args: JsonObject) -> JsonObject:
         view = self._view(args)
         return {"message": message_json(view), "history": self._outbox.history(view.message)}
+
+    def find(self, args: JsonObject) -> JsonObject:
+        found = self._outbox.facts(args["text"], system=args["system"], limit=args["limit"])
+        return {"identifiers": [asdict(fact) for fact in found]}
 
     def retry(self, args: JsonObject) -> JsonObject:
         return self._resolve(args, "resend", {})
@@ -80,7 +87,8 @@ class OutboxHandlers:
     def _resolve(self, args: JsonObject, verdict: str, data: JsonObject) -> JsonObject:
         view = self._view(args)
         with self._outbox.write(urgent=True) as act:
-            settled = act.resolve(view.message, verdict, data, args["who"], args["why"], self._clock.now())
+            now = self._clock.now()
+            settled = act.resolve(view.message, verdict, data, args["who"], args["why"], now, self._resolved)
         self._decided()
         return settled_json(settled)
 

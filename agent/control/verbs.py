@@ -80,6 +80,38 @@ VERBS: Final[Mapping[str, Verb]] = {
             ),
         ),
         Verb(
+            "identifiers.find",
+            "numbers that the systems gave, by the HIS's own key or by the number",
+            (
+                Argument("text", "text", longest=200),
+                Argument("system", "text", "", longest=100),
+                Argument("limit", "integer", 100),
+            ),
+        ),
+        Verb("download.list", "schedules and the files that the HIS has not taken"),
+        Verb(
+            "download.run",
+            "download now; with fields, what they ask for",
+            (
+                Argument("name", "text", longest=40),
+                Argument("system", "text", "", longest=100),
+                Argument("fields", "object", {}),
+                _WHO,
+            ),
+        ),
+        Verb(
+            "download.again",
+            "ask the system to hand out again: by a call's number, by time, or everything",
+            (
+                Argument("name", "text", longest=40),
+                Argument("system", "text", "", longest=100),
+                Argument("wire_id", "text", "", longest=40),
+                Argument("since", "text", "", longest=40),
+                Argument("until", "text", "", longest=40),
+                _WHO,
+            ),
+        ),
+        Verb(
             "keys.import",
             "check a key and keep it in the service account's keyring",
             (

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 
 from agent.clock import Clock
 from agent.dispatch.asking import wire_ids
+from agent.dispatch.exchange import defect
 from agent.dispatch.filling import fill, refusal
 from agent.dispatch.state import StreamState
 from agent.dispatch.steps import Ask, Probe, Rest, Send, Step
 from agent.errors import AgentError, StoreError
+from agent.events import Completion
 from agent.hookspecs import ProtocolAdapter
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
@@ -67,20 +69,45 @@ class Chooser:
             elif self._wants_probe(head) and head.message != probed:
                 return Probe(head)
             else:
-                return self._claim(tx, head, expired)
+                step = self._claim(tx, head, expired, news)
+                if step is not None:
+                    return step
 
     def _wants_probe(self, head: Head) -> bool:
         failures = max(head.withdrawn, self.state.unheard(head.message))
         return failures >= self.state.settings.probe_after
 
-    def _claim(self, tx: Transaction, head: Head, expired: Callable[[], bool]) -> Step:
-        """Without a wire id nothing is consumed: numbers are used up, or the calendar is wrong."""
-        draft = fill(head.draft, head.values)
+    def _claim(
+        self, tx: Transaction, head: Head, expired: Callable[[], bool], news: list[Settled]
+    ) -> Step | None:
+        """Without a whole draft or a wire id nothing is consumed: a plugin fails, numbers are used up,
+        or the calendar is wrong. None when the message is not to be sent now, or ever."""
         try:
-            ids = wire_ids(self.adapter, self.numbers, draft, self.clock.now(), tx)
+            completion = self._completed(tx, head)
+            if completion.refused:
+                news.append(tx.refuse(head.message, completion.refused, self.clock.now()))
+                return None
+            if completion.awaits:
+                tx.hold(head.message, completion.awaits)
+                return None
+            ids = wire_ids(self.adapter, self.numbers, completion.draft, self.clock.now(), tx)
         except StoreError:
             raise
         except AgentError as error:
             halt(self.state, error)
             return Rest(self.state.rest_s())
-        return Send(head, draft, tx.begin(head.message, ids, self.clock.now()), expired)
+        if completion.warnings:
+            tx.warn(head.message, completion.warnings)
+        draft = completion.draft
+        changed = None if draft is head.draft else draft
+        return Send(head, draft, tx.begin(head.message, ids, self.clock.now(), changed), expired)
+
+    def _completed(self, tx: Transaction, head: Head) -> Completion:
+        """What earlier messages left behind, filled in. Raises InternalDefect when the plugin fails."""
+        draft = fill(head.draft, head.values)
+        try:
+            return self.adapter.complete(draft, tx.history(head.system), forced=head.forced)
+        except AgentError:
+            raise
+        except Exception as error:
+            raise defect("complete", head.transaction) from error

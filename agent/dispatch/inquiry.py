@@ -66,9 +66,9 @@ def ask_about(head: Head, asker: Asker) -> Asked:
 
 def _ask_about(head: Head, attempt: Attempt, asker: Asker) -> Conclusion | AgentError | PutOff | None:
     """A plugin that fails decides nothing; None where there is no inquiry."""
-    adapter = asker.exchange.adapter
+    adapter, draft = asker.exchange.adapter, attempt.draft or head.draft
     try:
-        question = adapter.inquire(head.draft, attempt.ids)
+        question = adapter.inquire(draft, attempt.ids)
     except Exception:  # noqa: BLE001 - logged; the time that a lane is held for is bounded
         defect("inquire", head.transaction)
         return _UNDECIDED
@@ -77,7 +77,7 @@ def _ask_about(head: Head, attempt: Attempt, asker: Asker) -> Conclusion | Agent
     answer = _put(question, asker)
     if isinstance(answer, InternalDefect):
         return _UNDECIDED
-    return _concluded(adapter, head, attempt, answer) if isinstance(answer, Outcome) else answer
+    return _concluded(adapter, draft, attempt, answer) if isinstance(answer, Outcome) else answer
 
 
 def _put(question: Draft, asker: Asker) -> Outcome | AgentError | PutOff:
@@ -99,11 +99,11 @@ def _no_answer(answer: Outcome) -> AgentError | PutOff | None:
     return None
 
 
-def _concluded(adapter: ProtocolAdapter, head: Head, attempt: Attempt, answer: Outcome) -> Conclusion:
+def _concluded(adapter: ProtocolAdapter, draft: Draft, attempt: Attempt, answer: Outcome) -> Conclusion:
     try:
-        return adapter.conclude(head.draft, attempt.ids, answer)
+        return adapter.conclude(draft, attempt.ids, answer)
     except Exception:  # noqa: BLE001 - as above
-        defect("conclude", head.transaction)
+        defect("conclude", draft.transaction)
         return _UNDECIDED
 
 

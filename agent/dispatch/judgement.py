@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.errors import AgentError
-from agent.events import Conclusion, Finding, Outcome, Verdict
+from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
 from agent.outbox.model import Head
 
 
@@ -62,6 +62,11 @@ class Interrupted:
 
 
 Decision = Settle | Withdraw | NotProcessed | Doubt | Expired | Interrupted
+
+
+def sent_again(draft: Draft) -> bool:
+    """Whether a doubt about a message leads to sending it once more, without any inquiry."""
+    return draft.harmless or draft.repeatable
 
 
 def judge_answer(outcome: Outcome, head: Head) -> Decision:

@@ -30,6 +30,7 @@ from agent.dispatch.judgement import (
     NotProcessed,
     Settle,
     Withdraw,
+    sent_again,
 )
 from agent.dispatch.recording import record_decision
 from agent.dispatch.state import StreamState
@@ -144,7 +145,7 @@ class Lane:
                 log.warning("outcome unknown", lane=state.key.lane, reason=why, trusted=not distrusted)
                 if distrusted and state.distrusted():
                     halt(state, _untrusted())
-                if step.draft.harmless:
+                if sent_again(step.draft):
                     state.note_unheard(message)
                     state.failed(why)
                 else:

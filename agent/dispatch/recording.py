@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from agent.dispatch.judgement import Decision, Doubt, Expired, Interrupted, NotProcessed, Settle, Withdraw
+from agent.dispatch.judgement import (
+    THERE_BUT_NOT_FOUND,
+    Decision,
+    Doubt,
+    Expired,
+    Interrupted,
+    NotProcessed,
+    Settle,
+    Withdraw,
+    sent_again,
+)
 from agent.dispatch.steps import Send
 from agent.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
 from agent.outbox.base import Transaction
@@ -24,9 +34,11 @@ def record_decision(
         case NotProcessed(code, text, halted, own_fault):
             tx.retry(message, attempt, code, text)
             return (tx.park(message, PARKED, now),) if last_try and (halted or own_fault) else ()
+        case Doubt(already_there=True) if step.draft.repeatable:
+            return (tx.leave_unknown(message, THERE_BUT_NOT_FOUND, now),)
         case Doubt(why):
             tx.doubt(message, attempt, why, now)
-            return (tx.park(message, PARKED, now),) if last_try and step.draft.harmless else ()
+            return (tx.park(message, PARKED, now),) if last_try and sent_again(step.draft) else ()
         case Withdraw(halt=halted):
             tx.withdraw(message, attempt)
             return (tx.park(message, PARKED, now),) if last_try and not halted else ()

@@ -20,7 +20,7 @@ from agent.events import JsonObject
 from agent.faults import crash_point
 from agent.intake.control_targets import NOTHING_OPEN, OPEN, TOO_LATE, choose
 from agent.logs import get_logger
-from agent.outbox.base import Outbox, Transaction
+from agent.outbox.base import Outbox, Resolved, Transaction
 from agent.outbox.model import Cancelled, NewSubmission, ReplyAddress, State
 from agent.replies.naming import placed
 from agent.replies.writer import ResultFolder
@@ -38,7 +38,8 @@ _Read = tuple[ReplyAddress, JsonObject]
 
 @dataclass(frozen=True, slots=True)
 class ControlFiles:
-    """Carries out the control files of one folder. ``changed``: lanes and replies may have work now."""
+    """Carries out the control files of one folder. ``changed``: lanes and replies may have work now.
+    ``resolved`` reads what the HIS says of an accepted message."""
 
     system: str
     folder: str
@@ -46,6 +47,7 @@ class ControlFiles:
     results: Mapping[str, ResultFolder]
     clock: Clock
     changed: Callable[[], None]
+    resolved: Resolved
 
     def carry_out(self, claimed: Claimed, raw: bytes) -> bool:
         """Do what the file says, once; false when it could not be done, which is answered."""
@@ -101,7 +103,8 @@ class ControlFiles:
         for place, message in enumerate(waiting):
             if place and verdict == "rejected" and message.state is State.PARKED:
                 continue  # cancelled with the rejection before it
-            tx.resolve(message.message, verdict, data, WHO, "control file", self.clock.now())
+            now = self.clock.now()
+            tx.resolve(message.message, verdict, data, WHO, "control file", now, self.resolved)
         return None
 
     def _remove_result(self, address: ReplyAddress, result: JsonObject) -> None:

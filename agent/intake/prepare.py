@@ -90,6 +90,7 @@ def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) 
         after=submission.after,
         replaces=submission.replaces,
         now=submission.now,
+        forced=submission.force,
         seq=submission.seq,
         rows_total=max((draft.rows[1] for draft in plan.drafts if draft.rows), default=0),
     )

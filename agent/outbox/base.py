@@ -12,13 +12,14 @@ that are eligible: state ready and, for every scope, no earlier message in the c
 Blocking. When a message ends rejected, unknown or parked (``blocks``), or partial (its refused
 scopes only), every message that was committed before the failure's result was written, comes
 after it, conflicts with one of these scopes and is ``blockable`` becomes ``blocked`` and leaves the
-chain; blocking passes on along scopes that are not ``broad``. Messages of the same submission are
+chain; blocking passes on along scopes that are not ``broad``. An invalid one (:meth:`Transaction.refuse`)
+blocks as a rejected one. Messages of the same submission are
 not blocked by a partial one of theirs; after a rejected one they are cancelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Protocol
@@ -26,19 +27,26 @@ from typing import Protocol
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Draft, JsonObject, Outcome
+from agent.events import Awaited, Draft, History, JsonObject, Outcome
 from agent.outbox.model import (
     Accepted,
     Attempt,
     Cancelled,
+    DownloadTally,
+    DueDownload,
     DueReply,
+    FactView,
     Head,
     LaneKey,
+    LeftDownload,
     MessageView,
     NewSubmission,
     ReplyAddress,
     Settled,
 )
+
+Resolved = Callable[[str, Draft, Mapping[str, str], JsonObject], Outcome]
+"""What a message yields that a person knows to be accepted: system, draft, wire ids, given data."""
 
 
 class Transaction(Protocol):
@@ -72,8 +80,29 @@ class Transaction(Protocol):
         other workers of a parallel stream have in hand."""
         ...
 
-    def begin(self, message: int, ids: Mapping[str, str], now: datetime) -> Attempt:
-        """Record an attempt before its first byte leaves; the message is in flight."""
+    def history(self, system: str) -> History:
+        """The facts of a system, as this commit sees them."""
+        ...
+
+    def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
+        """Something that a ready message needs does not exist yet: it is held, in nobody's way, until
+        the commit that stores the last missing fact puts it back at its place. Raises InternalDefect
+        when nothing is missing."""
+        ...
+
+    def refuse(self, message: int, faults: Sequence[Fault], now: datetime) -> Settled:
+        """What is known of earlier messages shows that a ready message is wrong: it ends invalid."""
+        ...
+
+    def warn(self, message: int, warnings: Sequence[Fault]) -> None:
+        """Add warnings to the result of a message's submission, each once."""
+        ...
+
+    def begin(
+        self, message: int, ids: Mapping[str, str], now: datetime, draft: Draft | None = None
+    ) -> Attempt:
+        """Record an attempt before its first byte leaves; the message is in flight. ``draft`` is what
+        the attempt carries where that is not the message's own."""
         ...
 
     def withdraw(self, message: int, attempt: int) -> None:
@@ -85,8 +114,8 @@ class Transaction(Protocol):
         ...
 
     def doubt(self, message: int, attempt: int, why: str, now: datetime) -> None:
-        """Bytes may have left and no trustworthy answer came: inquiring, or, for a harmless
-        message, ready again."""
+        """Bytes may have left and no trustworthy answer came: inquiring, or, for a harmless or
+        repeatable message, ready again."""
         ...
 
     def note_negative(self, message: int, now: datetime) -> int:
@@ -98,8 +127,9 @@ class Transaction(Protocol):
         ...
 
     def settle(self, message: int, outcome: Outcome, now: datetime, *, attempt: int = 0) -> Settled:
-        """Store an outcome accepted, partial or rejected with its identifiers, slots and follow-ups,
-        release or block what follows, and make the submission's result due when that changes it.
+        """Store an outcome accepted, partial or rejected with its facts, names of scopes, slots and
+        follow-ups, release whom facts held, release or block what follows, and make the submission's
+        result due when that changes it.
         ``attempt`` is the one that it belongs to; 0 is the latest."""
         ...
 
@@ -112,12 +142,27 @@ class Transaction(Protocol):
     def expire(self, message: int, now: datetime) -> Settled: ...
 
     def expire_lapsed(self, now: datetime, limit: int = 100) -> list[Settled]:
-        """Expire what is ready, blocked or parked and whose ``valid_until`` has passed."""
+        """Expire what is ready, blocked, parked or held and whose ``valid_until`` has passed."""
         ...
 
     # -- replies --------------------------------------------------------------------------------
     def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         """``(reply, revision)`` pairs whose files are on disk."""
+        ...
+
+    # -- downloads ------------------------------------------------------------------------------
+    def mark_downloaded(self, downloads: Iterable[int]) -> None:
+        """These are files on disk now: their contents go, and the gated follow-ups of each message of
+        which these were the last are let go."""
+        ...
+
+    def mark_taken(self, downloads: Iterable[int]) -> None:
+        """The HIS has taken these files away: they are forgotten."""
+        ...
+
+    def begin_run(self, schedule: str, new: NewSubmission) -> Accepted | None:
+        """Accept a submission as the latest run of a schedule of its system; None, and nothing is
+        stored, while the one before is still on its way."""
         ...
 
     # -- people and control files -----------------------------------------------------------------
@@ -131,9 +176,17 @@ class Transaction(Protocol):
         ...
 
     def resolve(
-        self, message: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+        self,
+        message: int,
+        verdict: str,
+        data: JsonObject,
+        who: str,
+        why: str,
+        now: datetime,
+        resolved: Resolved,
     ) -> Settled:
         """A person decides an unknown or parked message: ``accepted``, ``rejected`` or ``resend``.
+        ``resolved`` is asked what an accepted one yields (system, draft, wire ids, data).
         Raises ControlError when it is in another state."""
         ...
 
@@ -211,6 +264,20 @@ class Outbox(Protocol):
 
     def next_reply_at(self) -> datetime | None: ...
 
+    def due_downloads(self, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueDownload]:
+        """Downloads that are not on disk yet, oldest first, without those that cannot be written now."""
+        ...
+
+    def left_downloads(self) -> list[LeftDownload]:
+        """Files that were written and not yet noted as taken, oldest first."""
+        ...
+
+    def download_tallies(self) -> list[DownloadTally]: ...
+
+    def runs(self) -> dict[tuple[str, str], datetime]:
+        """When the latest run of each schedule began: ``(system, name) → time``."""
+        ...
+
     def reserved(self) -> dict[tuple[str, str], int]:
         """Upper bounds of all series: ``(series, day) → first number not reserved``."""
         ...
@@ -243,12 +310,17 @@ class Outbox(Protocol):
         """The messages of a submission, in order."""
         ...
 
-    def near_deadline(self, until: datetime, limit: int = 20) -> list[MessageView]:
-        """Of each open submission that the platform wants before ``until``, its first open message."""
+    def near_deadline(self, now: datetime, limit: int = 20) -> list[MessageView]:
+        """Deadlines near or past, each with the first open message of its submission and transaction:
+        ``deadline_at`` and ``deadline`` are its own."""
+        ...
+
+    def facts(self, text: str, *, system: str = "", limit: int = 100) -> list[FactView]:
+        """Facts whose value, member or part of the key is ``text``, the latest first."""
         ...
 
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
-        """Messages ready, blocked or parked whose ``valid_until`` has passed: to be expired, since
+        """Messages ready, blocked, parked or held whose ``valid_until`` has passed: to be expired, since
         no lane may come to them."""
         ...
 

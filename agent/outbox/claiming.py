@@ -7,9 +7,9 @@ from datetime import datetime
 
 from agent.errors import StoreError
 from agent.events import Draft, Need
-from agent.outbox import scopes
+from agent.outbox import facts, scopes
 from agent.outbox.auditing import Details
-from agent.outbox.drafts import value_draft
+from agent.outbox.drafts import draft_value, value_draft
 from agent.outbox.model import Attempt, AttemptState, Head, LaneKey, State
 from agent.outbox.moments import from_micros, to_micros
 from agent.outbox.states import check_move
@@ -64,6 +64,7 @@ def _head(work: Work, lane: LaneKey, row: Row) -> Head:
         doubt_since=from_micros(row["doubt_since"]),
         negatives=row["negatives"],
         last_negative_at=from_micros(row["last_negative_at"]),
+        forced=bool(row["forced"]),
     )
 
 
@@ -86,10 +87,9 @@ def _values(
 
 def _value(work: Work, system: str, submission: int, need: Need) -> str | None:
     if need.identifier:
-        key = work.border.key("identifier", (system, need.identifier, *need.key))
-        row = work.one("identifier", key)
-        if row is not None:
-            return str(work.border.open("identifier|value", key.hex(), row["value_sealed"]))
+        known = facts.Facts(work, system).value(need.identifier, need.key)
+        if known is not None:
+            return known
     key = work.border.key("slot", (need.slot,))
     row = work.one("slot", submission, key)
     if row is None:
@@ -104,9 +104,29 @@ def _doubts(work: Work, message: int) -> tuple[Attempt, ...]:
             state=AttemptState(row["state"]),
             ids=open_ids(work, message, row["number"], row["ids_sealed"]),
             started_at=from_micros(row["started_at"]),
+            draft=_sent_draft(work, message, row),
         )
         for row in work.all("doubts", message)
     )
+
+
+def _sent_draft(work: Work, message: int, row: Row) -> Draft | None:
+    """What an attempt carried, when that was not the message's own draft."""
+    sealed = row["draft_sealed"]
+    if sealed is None:
+        return None
+    return value_draft(work.border.open("attempt|draft", f"{message}.{row['number']}", sealed))
+
+
+def latest(work: Work, message: Row) -> tuple[Draft, Mapping[str, str]]:
+    """What the latest attempt of a message carried, and its wire ids; its draft and {} without one."""
+    number = message["number"]
+    row: Row | None = work.one("attempt", number, message["tries"])
+    draft = None if row is None else _sent_draft(work, number, row)
+    if draft is None:
+        sealed = work.need("draft", number)["content_sealed"]
+        draft = value_draft(work.border.open("draft|content", number, sealed))
+    return draft, {} if row is None else open_ids(work, number, row["number"], row["ids_sealed"])
 
 
 def open_ids(work: Work, message: int, attempt: int, sealed: bytes) -> dict[str, str]:
@@ -115,7 +135,7 @@ def open_ids(work: Work, message: int, attempt: int, sealed: bytes) -> dict[str,
 
 
 # -- attempts ----------------------------------------------------------------------------------------
-def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime) -> Attempt:
+def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime, draft: Draft | None) -> Attempt:
     row = work.one("begin", number)
     if row is None:
         raise _not_its_turn(work, number)
@@ -128,10 +148,11 @@ def begin(work: Work, number: int, ids: Mapping[str, str], now: datetime) -> Att
         to_micros(now),
         work.border.key("wire_id", (wire_id,)) if wire_id else None,
         work.border.seal("attempt|ids", f"{number}.{attempt}", dict(ids)),
+        work.border.seal("attempt|draft", f"{number}.{attempt}", draft_value(draft)) if draft else None,
     )
     work.counted(lane, State.READY, State.IN_FLIGHT)
     work.note("message.in_flight", None, number, {"attempt": attempt})
-    return Attempt(attempt, AttemptState.STARTED, dict(ids), now)
+    return Attempt(attempt, AttemptState.STARTED, dict(ids), now, draft)
 
 
 def _not_its_turn(work: Work, number: int) -> StoreError:
@@ -162,8 +183,9 @@ def doubt(work: Work, number: int, attempt: int, why: str, now: datetime) -> Non
 def mark_doubtful(work: Work, message: Row, now: int) -> None:
     """An attempt's fate is unknown: inquire about it, or, when it does no harm, send it again."""
     number = message["number"]
-    state = State.READY if message["harmless"] else State.INQUIRING
-    work.run("doubtful", state, None if message["harmless"] else now, number)
+    again = message["harmless"] or message["repeatable"]
+    state = State.READY if again else State.INQUIRING
+    work.run("doubtful", state, None if again else now, number)
     work.moved(message, state)
     if state is State.READY:
         _recheck(work, number)

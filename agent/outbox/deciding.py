@@ -6,16 +6,18 @@ from datetime import datetime
 
 from agent.errors import ControlError
 from agent.events import JsonObject, Outcome, Verdict
-from agent.outbox import blocking, references
+from agent.outbox import blocking, claiming, references
+from agent.outbox.answers import store_answer
+from agent.outbox.base import Resolved
 from agent.outbox.model import FINAL, AttemptState, Cancelled, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
-from agent.outbox.settling import end, store_answer, withdraw_unsent
+from agent.outbox.settling import end, give, withdraw_unsent
 from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
 from agent.outbox.work import Row, Work
 
 _UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
-_FAILED = _UNDECIDED | {State.REJECTED, State.PARTIAL, State.EXPIRED}
+_FAILED = _UNDECIDED | {State.REJECTED, State.PARTIAL, State.EXPIRED, State.INVALID}
 _NEVER_SENT = frozenset({State.CANCELLED, State.EXPIRED, State.INVALID})
 
 DECISION = "decision"
@@ -91,7 +93,14 @@ def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Ca
 
 
 def resolve(
-    work: Work, number: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+    work: Work,
+    number: int,
+    verdict: str,
+    data: JsonObject,
+    who: str,
+    why: str,
+    now: datetime,
+    resolved: Resolved,
 ) -> Settled:
     message = _asked(work, "message", number)
     if message["state"] not in _UNDECIDED:
@@ -104,7 +113,11 @@ def resolve(
     _note(work, message["submission"], number, f"resolve:{verdict}", who, why, now)
     if verdict == "resend":
         return _resend(work, message)
-    outcome = Outcome(Verdict(verdict), message=why if verdict == "rejected" else "", data=data)
+    if verdict == "accepted":
+        outcome = resolved(work.systems[message["lane"]], *claiming.latest(work, message), data)
+        give(work, message, outcome)
+    else:
+        outcome = Outcome(Verdict.REJECTED, message=why, data=data)
     store_answer(work, number, outcome)
     return end(work, message, State(verdict), now, settled_by=DECISION)
 

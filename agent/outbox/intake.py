@@ -133,6 +133,7 @@ def _store(
         "after": [row["number"] for row in links.after],
         "replaces": links.claim.old if links.claim else 0,
         "now": new.now,
+        "forced": new.forced,
     }
     _insert(work, new, number, position, QUEUED, identity, about, staged=staged, linked=linked)
     _add_reply(work, new, number, event_key, due=to_micros(new.received_at) + work.answer_within)
@@ -140,6 +141,8 @@ def _store(
         number=number,
         system=new.system,
         valid_until=to_micros(new.valid_until),
+        wanted_from=to_micros(new.occurred_at),
+        forced=new.forced,
         staged=staged,
         now=new.now,
         linked=linked,

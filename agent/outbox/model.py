@@ -23,10 +23,12 @@ class State(StrEnum):
         staging ─▶ ready ─▶ in_flight ─▶ accepted | partial | rejected
                     ▲  │        ├──▶ ready            not processed, or no byte left
                     │  │        └──▶ inquiring ──▶ accepted | partial | rejected | ready | unknown
-                    │  ├──▶ expired | cancelled | parked
-                    └──┴──▶ blocked                   a failure before it in its scope
+                    │  ├──▶ expired | cancelled | parked | invalid
+                    ├──┼──▶ blocked                   a failure before it in its scope
+                    └──┴──▶ held                      something that it needs does not exist yet
 
-    ``unknown``, ``parked`` and ``blocked`` wait for a decision. ``invalid`` is of submissions only.
+    ``unknown``, ``parked`` and ``blocked`` wait for a decision, ``held`` for facts. A message is
+    ``invalid`` when what the agent knows of earlier ones shows that it is wrong.
     """
 
     STAGING = "staging"
@@ -38,6 +40,7 @@ class State(StrEnum):
     REJECTED = "rejected"
     UNKNOWN = "unknown"
     BLOCKED = "blocked"
+    HELD = "held"
     PARKED = "parked"
     EXPIRED = "expired"
     CANCELLED = "cancelled"
@@ -73,6 +76,10 @@ class ReplyAddress:
     file_name: str = field(repr=False)
 
 
+NOBODY = ReplyAddress("", "")
+"""The address of what the agent asks by itself: its result is kept, and written nowhere."""
+
+
 @dataclass(frozen=True, slots=True)
 class NewSubmission:
     """A submission to be stored. ``digest`` is over the normalised data and attachments, never the
@@ -96,6 +103,7 @@ class NewSubmission:
     after: str = ""
     replaces: str = ""
     now: bool = False
+    forced: bool = False
     rows_total: int = 0
     seq: int | None = None
     """The HIS's own order among files that are taken together; the outbox itself does not look at it."""
@@ -141,6 +149,8 @@ class Attempt:
     state: AttemptState
     ids: Mapping[str, str] = field(repr=False)
     started_at: datetime
+    draft: Draft | None = field(default=None, repr=False)
+    """What it carried, where that was completed; None: the message's own draft."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +178,8 @@ class Head:
     negatives: int
     """Negative inquiries in a row about the present doubts."""
     last_negative_at: datetime | None
+    forced: bool = False
+    """What is known of earlier messages only warns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +201,40 @@ class DueReply:
     final: bool
     address: ReplyAddress
     result: JsonObject = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DueDownload:
+    """What a system handed out and is not on disk yet (``events.Download``)."""
+
+    number: int
+    system: str
+    transaction: str
+    name: str
+    records: int
+    received_at: datetime
+    content: JsonObject = field(repr=False)
+    attachment: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftDownload:
+    """A file on disk that the HIS had not taken when it was looked last."""
+
+    number: int
+    transaction: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadTally:
+    """Downloads of one transaction: not on disk yet, and not taken by the HIS since ``oldest_at``."""
+
+    system: str
+    transaction: str
+    waiting: int
+    unread: int
+    oldest_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,3 +271,17 @@ class MessageView:
     deadline_at: datetime | None
     blocked_by_submission: int | None = None
     """Instead of ``blocked_by`` when an invalid submission, which has no message, blocks it."""
+    deadline: str = ""
+    """Which demand ``deadline_at`` is of, where a deadline was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class FactView:
+    """A fact as an operator finds it: a number that a system gave, under the HIS's own key."""
+
+    system: str
+    kind: str
+    key: tuple[str, ...] = field(repr=False)
+    member: str = field(repr=False)
+    value: str = field(repr=False)
+    message: int

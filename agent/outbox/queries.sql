@@ -18,6 +18,7 @@ SELECT (SELECT coalesce(max(number), 0) FROM submission) AS submission,
        (SELECT coalesce(max(number), 0) FROM reply) AS reply,
        (SELECT coalesce(max(number), 0) FROM failure) AS failure,
        (SELECT coalesce(max(number), 0) FROM act) AS act,
+       (SELECT coalesce(max(number), 0) FROM download) AS download,
        (SELECT coalesce(max(number), 0) FROM lane) AS lane;
 
 -- name: lanes
@@ -101,6 +102,7 @@ SELECT s.number, s.messages FROM submission s INDEXED BY submission_finished
 WHERE s.finished_at < ? AND s.purged = 0
     AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.submission = s.number AND r.due_at IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.submission = s.number)
+    AND NOT EXISTS (SELECT 1 FROM download d WHERE d.submission = s.number AND d.written_at IS NULL)
 ORDER BY s.finished_at LIMIT ?;
 
 -- name: keep_result
@@ -186,9 +188,9 @@ INSERT INTO control_event (event_key, done) VALUES (?, ?);
 
 -- name: add_message
 INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear,
-    interactive, serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal, row_from, row_to,
-    valid_until)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    interactive, serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, stop_on_refusal,
+    cancels, row_from, row_to, valid_until)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: count_message
 UPDATE submission SET messages = messages + ? WHERE number = ?;
@@ -196,20 +198,25 @@ UPDATE submission SET messages = messages + ? WHERE number = ?;
 -- name: add_draft
 INSERT INTO draft (message, content_sealed) VALUES (?, ?);
 
+-- name: draft
+SELECT content_sealed FROM draft WHERE message = ?;
+
 -- name: message
-SELECT number, submission, position, lane, transaction_code, state, unclear, harmless, blocks, blockable,
-    expiry_blocks, stop_on_refusal, tries, withdrawn, doubts, doubt_since, negatives, code, valid_until
+SELECT number, submission, position, lane, transaction_code, state, unclear, harmless, repeatable, blocks,
+    blockable, expiry_blocks, stop_on_refusal, cancels, tries, withdrawn, doubts, doubt_since, negatives, code,
+    valid_until
 FROM message WHERE number = ?;
 
 -- name: messages_of
-SELECT number, submission, position, lane, transaction_code, state, unclear, harmless, blocks, blockable,
-    expiry_blocks, stop_on_refusal, tries, withdrawn, doubts, doubt_since, negatives, code, valid_until
+SELECT number, submission, position, lane, transaction_code, state, unclear, harmless, repeatable, blocks,
+    blockable, expiry_blocks, stop_on_refusal, cancels, tries, withdrawn, doubts, doubt_since, negatives, code,
+    valid_until
 FROM message WHERE submission = ? ORDER BY position, number;
 
 -- name: head_flying
 -- What of a lane is on the wire or being inquired about.
 SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
-    m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
+    m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
 FROM message m INDEXED BY message_flying JOIN draft d ON d.message = m.number
 WHERE m.lane = ? AND m.state IN ('in_flight', 'inquiring')
 ORDER BY m.position, m.number LIMIT ?;
@@ -217,7 +224,7 @@ ORDER BY m.position, m.number LIMIT ?;
 -- name: head_ready
 -- The next eligible messages of a lane: the first entries of message_eligible.
 SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
-    m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
+    m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
 FROM message m INDEXED BY message_eligible JOIN draft d ON d.message = m.number
 WHERE m.lane = ? AND m.state = 'ready' AND m.unclear = 0
 ORDER BY m.interactive DESC, m.position, m.number LIMIT ?;
@@ -225,7 +232,7 @@ ORDER BY m.interactive DESC, m.position, m.number LIMIT ?;
 -- name: head_ready_of_class
 -- The same for one class: two of these give the order of a strict lane.
 SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
-    m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
+    m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
 FROM message m INDEXED BY message_eligible JOIN draft d ON d.message = m.number
 WHERE m.lane = ? AND m.interactive = ? AND m.state = 'ready' AND m.unclear = 0
 ORDER BY m.position, m.number LIMIT ?;
@@ -270,11 +277,11 @@ ON CONFLICT (message) DO UPDATE SET content_sealed = excluded.content_sealed;
 -- name: later_siblings
 -- What of a submission has not been sent and comes after a message of it.
 SELECT number, submission, position, lane, transaction_code, state, blocks FROM message
-WHERE submission = ? AND state IN ('staging', 'ready', 'blocked', 'parked')
+WHERE submission = ? AND state IN ('staging', 'ready', 'blocked', 'parked', 'held')
     AND (position, number) > (?, ?) ORDER BY position, number;
 
 -- name: in_flight
-SELECT number, submission, position, lane, state, harmless, tries FROM message INDEXED BY message_flying
+SELECT number, submission, position, lane, state, harmless, repeatable, tries FROM message INDEXED BY message_flying
 WHERE state IN ('in_flight', 'inquiring') AND state = 'in_flight' ORDER BY number;
 
 -- name: remove_draft
@@ -292,13 +299,13 @@ SELECT lane, count(*) AS count FROM message WHERE submission = ? AND state = 'st
 -- name: lapsed
 -- Messages whose life has run out and that no lane will come to by itself.
 SELECT number FROM message INDEXED BY message_lapsing
-WHERE valid_until <= ? AND state IN ('ready', 'blocked', 'parked') ORDER BY valid_until LIMIT ?;
+WHERE valid_until <= ? AND state IN ('ready', 'blocked', 'parked', 'held') ORDER BY valid_until LIMIT ?;
 
 -- ============ attempts
 
 -- name: add_attempt
-INSERT INTO attempt (message, number, state, started_at, wire_key, ids_sealed)
-VALUES (?, ?, 'started', ?, ?, ?);
+INSERT INTO attempt (message, number, state, started_at, wire_key, ids_sealed, draft_sealed)
+VALUES (?, ?, 'started', ?, ?, ?, ?);
 
 -- name: end_attempt
 UPDATE attempt SET state = ?, ended_at = ?, code = ?, note_sealed = ? WHERE message = ? AND number = ?;
@@ -308,8 +315,11 @@ SELECT state FROM attempt WHERE message = ? AND number = ?;
 
 -- name: doubts
 -- Attempts of unknown fate and those that inquiries did not find, oldest first.
-SELECT number, state, started_at, ids_sealed FROM attempt
+SELECT number, state, started_at, ids_sealed, draft_sealed FROM attempt
 WHERE message = ? AND state IN ('unknown', 'absent') ORDER BY number;
+
+-- name: attempt
+SELECT number, ids_sealed, draft_sealed FROM attempt WHERE message = ? AND number = ?;
 
 -- name: doubts_absent
 UPDATE attempt SET state = 'absent' WHERE message = ? AND state = 'unknown';
@@ -494,12 +504,122 @@ ON CONFLICT (submission, name_key) DO UPDATE SET value_sealed = excluded.value_s
 -- name: slot
 SELECT value_sealed FROM slot WHERE submission = ? AND name_key = ?;
 
--- name: set_identifier
-INSERT INTO identifier (identifier_key, value_sealed) VALUES (?, ?)
-ON CONFLICT (identifier_key) DO UPDATE SET value_sealed = excluded.value_sealed;
+-- ============ facts
 
--- name: identifier
-SELECT value_sealed FROM identifier WHERE identifier_key = ?;
+-- name: set_fact
+INSERT INTO fact (group_key, member_key, value_key, message, content_sealed) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (group_key, member_key) DO UPDATE SET value_key = excluded.value_key,
+    message = excluded.message, content_sealed = excluded.content_sealed;
+
+-- name: add_fact_word
+INSERT OR IGNORE INTO fact_word (word_key, group_key) VALUES (?, ?);
+
+-- name: fact
+SELECT content_sealed FROM fact WHERE group_key = ? AND member_key = ?;
+
+-- name: facts_of_group
+SELECT member_key, content_sealed FROM fact WHERE group_key = ?;
+
+-- name: fact_exists
+SELECT EXISTS (SELECT 1 FROM fact WHERE group_key = ?);
+
+-- name: forget_fact
+DELETE FROM fact WHERE group_key = ? AND member_key = ?;
+
+-- name: forget_group
+DELETE FROM fact WHERE group_key = ?;
+
+-- name: forget_word
+DELETE FROM fact_word WHERE word_key = ? AND group_key = ?;
+
+-- name: find_facts
+-- By a value, by a member's name, and by a part of a group's key; the latest first.
+SELECT group_key, member_key, message, content_sealed FROM fact WHERE value_key = :value
+UNION
+SELECT group_key, member_key, message, content_sealed FROM fact
+WHERE member_key = :member AND member_key <> x''
+UNION
+SELECT f.group_key, f.member_key, f.message, f.content_sealed
+FROM fact_word w JOIN fact f ON f.group_key = w.group_key WHERE w.word_key = :word
+ORDER BY message DESC LIMIT :limit;
+
+-- ============ held messages
+
+-- name: await_fact
+INSERT OR IGNORE INTO awaited (group_key, message) VALUES (?, ?);
+
+-- name: waiting_for
+SELECT message FROM awaited WHERE group_key = ? ORDER BY message;
+
+-- name: awaits_still
+SELECT EXISTS (SELECT 1 FROM awaited WHERE message = ?);
+
+-- name: fact_came
+DELETE FROM awaited WHERE group_key = ?;
+
+-- name: await_nothing
+DELETE FROM awaited WHERE message = ?;
+
+-- ============ other names of scopes
+
+-- name: alias
+SELECT of_key FROM alias WHERE scope_key = ?;
+
+-- name: set_alias
+INSERT INTO alias (scope_key, of_key) VALUES (?, ?)
+ON CONFLICT (scope_key) DO UPDATE SET of_key = excluded.of_key;
+
+-- name: move_aliases
+-- Names of something that is itself another name now.
+UPDATE alias SET of_key = ? WHERE of_key = ?;
+
+-- ============ downloads
+
+-- name: add_download
+INSERT INTO download (number, submission, message, system, transaction_code, records, received_at,
+    name_sealed, content_sealed)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
+
+-- name: download
+SELECT number, submission, message FROM download WHERE number = ?;
+
+-- name: unwritten_of
+-- Whether a message has downloads that are not on disk.
+SELECT 1 FROM download INDEXED BY download_due
+WHERE submission = ? AND message = ? AND written_at IS NULL LIMIT 1;
+
+-- name: download_written
+UPDATE download SET written_at = ?, content_sealed = NULL WHERE number = ? AND written_at IS NULL;
+
+-- name: remove_download
+DELETE FROM download WHERE number = ? AND written_at IS NOT NULL;
+
+-- name: due_downloads
+-- What is not on disk yet, the oldest first.
+SELECT number, system, transaction_code, records, received_at, name_sealed, content_sealed
+FROM download INDEXED BY download_due WHERE written_at IS NULL ORDER BY number LIMIT ?;
+
+-- name: left_downloads
+-- Files that the HIS had not taken when it was looked last.
+SELECT number, transaction_code, name_sealed FROM download WHERE written_at IS NOT NULL ORDER BY number;
+
+-- name: download_tallies
+SELECT system, transaction_code, sum(written_at IS NULL) AS waiting, sum(written_at IS NOT NULL) AS unread,
+    min(written_at) AS oldest
+FROM download GROUP BY system, transaction_code ORDER BY system, transaction_code;
+
+-- ============ what the agent does by itself
+
+-- name: run
+-- How the latest run of a schedule stands.
+SELECT s.state FROM schedule c JOIN submission s ON s.number = c.submission WHERE c.system = ? AND c.name = ?;
+
+-- name: set_run
+INSERT INTO schedule (system, name, submission, started_at) VALUES (?, ?, ?, ?)
+ON CONFLICT (system, name) DO UPDATE SET submission = excluded.submission, started_at = excluded.started_at;
+
+-- name: runs
+SELECT system, name, started_at FROM schedule;
 
 -- ============ people
 
@@ -540,6 +660,9 @@ WHERE m.submission = ? ORDER BY m.position, m.number;
 -- name: about
 SELECT transaction_code, about_sealed FROM submission WHERE number = ?;
 
+-- name: set_about
+UPDATE submission SET about_sealed = ? WHERE number = ?;
+
 -- name: kept_result
 SELECT content_sealed FROM kept_result WHERE submission = ?;
 
@@ -553,12 +676,20 @@ FROM message m JOIN submission s ON s.number = m.submission JOIN lane l ON l.num
     LEFT JOIN attempt t ON t.message = m.number AND t.number = coalesce(m.settled_attempt, m.tries)
 WHERE m.number = ?;
 
+-- name: add_deadline
+INSERT OR IGNORE INTO deadline (submission, transaction_code, at, about, warn_at) VALUES (?, ?, ?, ?, ?);
+
+-- name: forget_deadlines
+DELETE FROM deadline WHERE submission = ?;
+
 -- name: near_deadline
--- The first unfinished message of each open submission whose deadline is before a time.
-SELECT (SELECT min(m.number) FROM message m WHERE m.submission = s.number AND m.finished_at IS NULL)
-FROM submission s INDEXED BY submission_deadline
-WHERE s.deadline_at <= ? AND s.deadline_at IS NOT NULL AND s.finished_at IS NULL
-ORDER BY s.deadline_at LIMIT ?;
+-- Deadlines to be warned of, each with the first unfinished message that it is of.
+SELECT d.at, d.about, (SELECT min(m.number) FROM message m WHERE m.submission = d.submission
+    AND m.transaction_code = d.transaction_code AND m.finished_at IS NULL) AS message
+FROM deadline d INDEXED BY deadline_warning
+WHERE d.warn_at <= ? AND EXISTS (SELECT 1 FROM message m WHERE m.submission = d.submission
+    AND m.transaction_code = d.transaction_code AND m.finished_at IS NULL)
+ORDER BY d.warn_at LIMIT ?;
 
 -- name: messages_in_order
 SELECT number FROM message WHERE submission = ? ORDER BY position, number;

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from agent.events import JsonObject
+from agent.outbox import facts
 from agent.outbox.connection import translated
-from agent.outbox.model import DueReply, MessageView, ReplyAddress, State
+from agent.outbox.model import DueReply, FactView, MessageView, ReplyAddress, State
 from agent.outbox.moments import from_micros, iso, to_micros
 from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
@@ -158,8 +159,32 @@ class Reader:
     def messages_of(self, submission: int) -> list[MessageView]:
         return self._views("messages_in_order", submission)
 
-    def near_deadline(self, until: datetime, limit: int) -> list[MessageView]:
-        return self._views("near_deadline", to_micros(until), limit)
+    def near_deadline(self, now: datetime, limit: int) -> list[MessageView]:
+        with self._snapshot():
+            rows = self._all("near_deadline", to_micros(now), limit)
+            found = [(row, self._view(row["message"])) for row in rows]
+        return [
+            replace(view, deadline_at=from_micros(row["at"]), deadline=row["about"])
+            for row, view in found
+            if view is not None
+        ]
+
+    def facts(self, text: str, systems: Sequence[str], limit: int) -> list[FactView]:
+        with self._snapshot():
+            found = [row for system in systems for row in self._found(text, system, limit)]
+        return sorted(found, key=lambda fact: fact.message, reverse=True)[:limit]
+
+    def _found(self, text: str, system: str, limit: int) -> Iterator[FactView]:
+        values: dict[str, object] = {
+            "value": self.border.key("fact.value", (system, text)),
+            "member": self.border.key("fact.member", (system, text)),
+            "word": self.border.key("fact.word", (system, text)),
+            "limit": limit,
+        }
+        for row in self.connection.execute(STATEMENTS["find_facts"], values).fetchall():
+            sealed_at = facts.place(row["group_key"], row["member_key"])
+            _, kind, key, member, value = self.border.open("fact|content", sealed_at, row["content_sealed"])
+            yield FactView(system, kind, tuple(key), member, value, row["message"])
 
     def _views(self, name: str, *values: object) -> list[MessageView]:
         with self._snapshot():

@@ -38,6 +38,7 @@ def _remove_stages(work: Work) -> int:
         _give_id_back(work, number)
         work.run("remove_replies", number)
         work.run("remove_body", number)
+        work.run("forget_deadlines", number)
         work.run("remove_submission", number)
         work.touched.discard(number)
         work.note("submission.unstaged", number)

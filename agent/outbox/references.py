@@ -18,7 +18,9 @@ from agent.outbox.work import Row, Work
 
 _REPLACEABLE_ENDS = frozenset({State.REJECTED, State.PARTIAL, State.INVALID, State.EXPIRED, State.CANCELLED})
 _ON_THE_WIRE = frozenset({State.IN_FLIGHT, State.INQUIRING, State.UNKNOWN})
-_UNSENT = frozenset({State.READY, State.PARKED, State.BLOCKED, State.CANCELLED, State.EXPIRED})
+_UNSENT = frozenset(
+    {State.READY, State.PARKED, State.BLOCKED, State.HELD, State.CANCELLED, State.EXPIRED, State.INVALID}
+)
 
 
 @dataclass(frozen=True, slots=True)

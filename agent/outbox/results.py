@@ -1,10 +1,10 @@
 """Composes a result from what is stored (his-contract, "A result"). Pure.
 
 The code, message, data and wire id at the top are those of the decisive message: the first that
-waits for a decision, else the first refused, else the first partial one, else the last of the
-submission's own transaction. With more than one message ``parts`` lists all of them. Rows of
-batches are numbered as in the submission. Each address's result also names, as ``file``, the input
-file that it answers: repetitions have their own.
+waits for a decision, else the first refused, partial or held one, else the last of the submission's
+own transaction. With more than one message ``parts`` lists all of them. Rows of batches are numbered
+as in the submission. Each address's result also names, as ``file``, the input file that it answers:
+repetitions have their own.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Part:
     row_range: tuple[int, int] | None
     wire_id: str
     sent_at: int | None
+    faults: Sequence[JsonObject] = ()
+    """For which it was refused here, at its claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,8 @@ class Story:
 def compose(story: Story) -> JsonObject:
     """The result's JSON object."""
     decisive = _decisive(story)
-    told = sentence(story.state, story.replaced_by, len(story.faults), story.blockers)
+    faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
+    told = sentence(story.state, story.replaced_by, len(faults), story.blockers)
     result: JsonObject = {
         "id": story.id,
         "system": story.system,
@@ -71,7 +74,7 @@ def compose(story: Story) -> JsonObject:
         "message": told or (decisive.message if decisive else ""),
         "data": decisive.data if decisive else {},
         "rows": _rows(story),
-        "errors": list(story.faults),
+        "errors": faults,
         "warnings": list(story.warnings),
         "wire_id": decisive.wire_id if decisive else "",
         "settled_by": decisive.settled_by if decisive else "",
@@ -90,7 +93,7 @@ def compose(story: Story) -> JsonObject:
 
 def _decisive(story: Story) -> Part | None:
     """The message that the result is about."""
-    for state in (State.UNKNOWN, State.PARKED, State.REJECTED, State.PARTIAL):
+    for state in (State.UNKNOWN, State.PARKED, State.REJECTED, State.INVALID, State.PARTIAL, State.HELD):
         found = next((part for part in story.parts if part.state == state), None)
         if found is not None:
             return found
@@ -163,6 +166,7 @@ def _fate(part: Part) -> JsonObject:
 _UNSENT: dict[str, str] = {
     State.CANCELLED: "本行未发送：所在批次已取消",
     State.EXPIRED: "本行未发送：已超过有效期",
+    State.INVALID: "本行未发送：所在批次与此前业务核对不符",
 }
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from agent.events import Hold, Scope
+from agent.events import Alias, Hold, Scope
 from agent.outbox.work import Row, Work
 
 WAITER = 0
@@ -40,11 +40,32 @@ class Place(NamedTuple):
 
 
 def held_scopes(work: Work, system: str, scopes: Iterable[Scope]) -> list[Held]:
-    """Scopes as rows. A scope named twice is held by its stronger hold."""
-    return merged(
-        Held(work.border.key("scope", (system, scope.kind, *scope.key)), _RANKS[scope.hold], scope.broad)
-        for scope in scopes
-    )
+    """Scopes as rows. A scope named twice, or by two of its names, is held by its stronger hold."""
+    return merged(_held(work, system, scope) for scope in scopes)
+
+
+def _held(work: Work, system: str, scope: Scope) -> Held:
+    key = _known_as(work, _scope_key(work, system, scope.kind, scope.key))
+    return Held(key, _RANKS[scope.hold], scope.broad)
+
+
+def _scope_key(work: Work, system: str, kind: str, key: tuple[str, ...]) -> bytes:
+    return work.border.key("scope", (system, kind, *key))
+
+
+def _known_as(work: Work, key: bytes) -> bytes:
+    row: Row | None = work.one("alias", key)
+    return key if row is None else bytes(row["of_key"])
+
+
+def rename(work: Work, system: str, aliases: Iterable[Alias]) -> None:
+    """From now on a scope goes by another name: no name leads to one that is itself renamed."""
+    for alias in aliases:
+        old = _scope_key(work, system, alias.scope_kind, alias.key)
+        new = _known_as(work, _scope_key(work, system, alias.of_kind or alias.scope_kind, alias.of_key))
+        if old != new:
+            work.run("set_alias", old, new)
+            work.run("move_aliases", new, old)
 
 
 def submission_key(work: Work, submission: int) -> bytes:

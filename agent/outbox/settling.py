@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from agent.errors import StoreError
+from agent.errors import Fault, StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
-from agent.outbox import blocking, scopes, storing
+from agent.outbox import blocking, facts, holding, receiving, scopes, storing
+from agent.outbox.answers import store_answer
 from agent.outbox.auditing import Details
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
 from agent.outbox.moments import to_micros
@@ -15,7 +16,7 @@ from agent.outbox.scopes import SHARED, Held, Place
 from agent.outbox.states import check_move
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
-from agent.outbox.work import Row, Work
+from agent.outbox.work import POSITIONS, Row, Work
 
 _ENDS = {
     Verdict.ACCEPTED: State.ACCEPTED,
@@ -39,9 +40,7 @@ def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: in
     if message["state"] in _FLYING and answered:
         work.run("end_attempt", AttemptState.ANSWERED, to_micros(now), outcome.code, None, number, answered)
     store_answer(work, number, outcome)
-    _give_values(work, message, outcome)
-    if outcome.follow_ups:
-        _follow_up(work, message, outcome.follow_ups)
+    give(work, message, outcome)
     return end(
         work,
         message,
@@ -54,38 +53,48 @@ def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: in
     )
 
 
-def store_answer(work: Work, number: int, outcome: Outcome) -> None:
-    value = {
-        "message": outcome.message,
-        "data": outcome.data,
-        "rows": [[row.index, row.code, row.message, row.accepted, row.data] for row in outcome.rows],
-    }
-    work.run("add_answer", number, work.border.seal("answer|content", number, value))
+def refuse(work: Work, number: int, faults: Sequence[Fault], now: datetime) -> Settled:
+    """End a message unsent: what is known of earlier ones shows that it is wrong."""
+    message = work.need("message", number)
+    text = f"与此前业务核对后发现 {len(faults)} 处错误，未发送；请按 errors 逐条处理后重新提交"
+    store_answer(work, number, Outcome(Verdict.REJECTED, message=text), faults)
+    return end(work, message, State.INVALID, now, settled_by="agent")
 
 
-def _give_values(work: Work, message: Row, outcome: Outcome) -> None:
+def give(work: Work, message: Row, outcome: Outcome) -> None:
+    """Store what an outcome leaves behind for others: slots, facts, names of scopes, downloads,
+    follow-ups."""
     submission, system = message["submission"], work.systems[message["lane"]]
     for slot, value in outcome.slots.items():
         key = work.border.key("slot", (slot,))
         work.run(
             "set_slot", submission, key, work.border.seal("slot|value", f"{submission}.{key.hex()}", value)
         )
-    for identifier in outcome.identifiers:
-        key = work.border.key("identifier", (system, identifier.kind, *identifier.key))
-        work.run("set_identifier", key, work.border.seal("identifier|value", key.hex(), identifier.value))
+    facts.forget(work, system, outcome.forgotten)
+    scopes.rename(work, system, outcome.aliases)
+    holding.came(work, facts.give(work, system, message["number"], outcome.identifiers))
+    receiving.store(work, message, outcome.downloads)
+    if outcome.follow_ups:
+        _follow_up(work, message, outcome.follow_ups)
 
 
 def _follow_up(work: Work, parent: Row, drafts: Sequence[Draft]) -> None:
-    """Store what an outcome creates at its message's own place, while that still holds it."""
+    """Store what an outcome creates at its message's own place, while that still holds it; what is to
+    stand apart, behind all that its submission has."""
     submission = work.need("submission", parent["submission"])
     owner = Owner(
         number=submission["number"],
         system=submission["system"],
         valid_until=None,
+        wanted_from=work.now(),
         linked=bool(submission["awaited"]),
+        parent=parent["number"],
     )
-    for draft in drafts:
-        storing.store(work, owner, draft, parent["position"], last=False)
+    storing.store_deadlines(work, owner, drafts)
+    behind, end = submission["position"] + submission["messages"], submission["position"] | (POSITIONS - 1)
+    for offset, draft in enumerate(drafts):
+        position = min(behind + offset, end) if draft.apart else parent["position"]
+        storing.store(work, owner, draft, position, last=False)
     work.touched.add(submission["number"])
 
 
@@ -106,13 +115,15 @@ def end(
     number = message["number"]
     check_move(number, State(message["state"]), state)
     rows = _leave(work, message)
+    receiving.close_gate(work, message)
     finished = None if state in _UNDECIDED else to_micros(now)
     work.run("end_message", state, code, settled_by, attempt, finished, number)
     work.moved(message, state, _told(code, settled_by, attempt))
     if state in _UNDECIDED:
         blocking.keep_aside(work, number, message["position"], rows)
     failing = _failing_scopes(work, message, state, rows, refused)
-    if state is State.REJECTED or (state is State.PARTIAL and message["stop_on_refusal"]):
+    stops = state is State.PARTIAL and message["stop_on_refusal"]
+    if message["cancels"] and (stops or state in {State.REJECTED, State.INVALID}):
         cancelled = _cancel_later(work, message, now)
         failing = [*(failing or ()), *cancelled] if failing is not None or cancelled else None
     blocked = 0
@@ -143,6 +154,8 @@ def _leave(work: Work, message: Row) -> list[Held]:
     number = message["number"]
     if message["state"] in IN_CHAIN:
         return scopes.leave(work, number)
+    if message["state"] == State.HELD:
+        return holding.leave(work, number)
     rows = [Held(*row) for row in work.all("aside_take", number)]
     if message["state"] == State.BLOCKED:
         blocking.forget_blocks(work, number)

@@ -33,6 +33,8 @@ def extend(work: Work, submission: int, drafts: Sequence[Draft]) -> None:
         number=submission,
         system=row["system"],
         valid_until=row["valid_until"],
+        wanted_from=row["occurred_at"],
+        forced=about["forced"],
         staged=True,
         now=about["now"],
         linked=True,
@@ -77,6 +79,7 @@ def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
     about["faults"] = [fault.as_json() for fault in faults]
     sealed = work.border.seal("submission|about", submission, about)
     work.run("abandon", work.now(), sealed, submission)
+    work.run("forget_deadlines", submission)
     work.run("reply_final", submission)
     work.note("submission.invalid", submission, details={"faults": len(faults)})
     known = scopes.held_scopes(work, row["system"], [value_scope(scope) for scope in about["scopes"]])

@@ -15,12 +15,22 @@ _ENDS = frozenset({State.ACCEPTED, State.PARTIAL, State.REJECTED})
 
 MOVES: Mapping[State, frozenset[State]] = {
     State.STAGING: frozenset({State.READY, State.BLOCKED, State.CANCELLED}),
-    State.READY: _ENDS | {State.IN_FLIGHT, State.BLOCKED, State.PARKED, State.EXPIRED, State.CANCELLED},
+    State.READY: _ENDS
+    | {
+        State.IN_FLIGHT,
+        State.BLOCKED,
+        State.HELD,
+        State.PARKED,
+        State.INVALID,
+        State.EXPIRED,
+        State.CANCELLED,
+    },
     State.IN_FLIGHT: _ENDS | {State.READY, State.INQUIRING, State.UNKNOWN, State.PARKED, State.EXPIRED},
     State.INQUIRING: _ENDS | {State.READY, State.UNKNOWN},
     State.UNKNOWN: frozenset({State.READY, State.ACCEPTED, State.REJECTED}),
     State.PARKED: frozenset({State.READY, State.ACCEPTED, State.REJECTED, State.EXPIRED, State.CANCELLED}),
     State.BLOCKED: frozenset({State.STAGING, State.READY, State.EXPIRED, State.CANCELLED}),
+    State.HELD: frozenset({State.READY, State.BLOCKED, State.EXPIRED, State.CANCELLED}),
 }
 
 QUEUED = "queued"
@@ -47,7 +57,7 @@ def submission_state(counts: Mapping[str, int]) -> str:
             return state.value
     if counts.get(State.INQUIRING):
         return QUERYING
-    if any(counts.get(state) for state in (State.STAGING, State.READY, State.IN_FLIGHT)):
+    if any(counts.get(state) for state in (State.STAGING, State.READY, State.IN_FLIGHT, State.HELD)):
         return QUEUED
     return _final_state(counts)
 
@@ -60,10 +70,12 @@ def _final_state(counts: Mapping[str, int]) -> str:
         return State.PARTIAL.value
     if counts.get(State.REJECTED):
         return State.REJECTED.value
+    if counts.get(State.INVALID):
+        return State.INVALID.value
     return State.EXPIRED.value if counts.get(State.EXPIRED) else State.CANCELLED.value
 
 
 def progress(counts: Mapping[str, int]) -> tuple[int, int]:
-    """How many messages are final, and how many wait for a decision."""
+    """How many messages are final, and how many wait for a decision or for facts."""
     done = sum(count for state, count in counts.items() if state in FINAL)
-    return done, sum(counts.get(state, 0) for state in _WAITING)
+    return done, sum(counts.get(state, 0) for state in (*_WAITING, State.HELD))

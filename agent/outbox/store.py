@@ -15,7 +15,7 @@ from agent.errors import AgentError, StoreDamaged, StoreError
 from agent.events import JsonObject
 from agent.outbox import auditing, migrating
 from agent.outbox import connection as opening
-from agent.outbox.model import IN_CHAIN, DueReply, LaneKey, MessageView
+from agent.outbox.model import IN_CHAIN, DueReply, FactView, LaneKey, MessageView
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
@@ -132,6 +132,18 @@ class SqliteOutbox:
     def next_reply_at(self) -> datetime | None:
         return self._reader.next_reply_at()
 
+    def due_downloads(self, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueDownload]:
+        return self._reader.due_downloads(limit, skip)
+
+    def left_downloads(self) -> list[LeftDownload]:
+        return self._reader.left_downloads()
+
+    def download_tallies(self) -> list[DownloadTally]:
+        return self._reader.download_tallies()
+
+    def runs(self) -> dict[tuple[str, str], datetime]:
+        return self._reader.runs()
+
     def reserved(self) -> dict[tuple[str, str], int]:
         return self._reader.reserved()
 
@@ -156,8 +168,13 @@ class SqliteOutbox:
     def messages_of(self, submission: int) -> list[MessageView]:
         return self._reader.messages_of(submission)
 
-    def near_deadline(self, until: datetime, limit: int = 20) -> list[MessageView]:
-        return self._reader.near_deadline(until, limit)
+    def near_deadline(self, now: datetime, limit: int = 20) -> list[MessageView]:
+        return self._reader.near_deadline(now, limit)
+
+    def facts(self, text: str, *, system: str = "", limit: int = 100) -> list[FactView]:
+        with self._tally_lock:
+            known = sorted({key.system for key in self._lanes.values()})
+        return self._reader.facts(text, [system] if system else known, limit)
 
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
         return self._reader.lapsed(now, limit)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from agent.events import Draft, Scope
-from agent.outbox import blocking, scopes
+from agent.events import Deadline, Draft, Scope
+from agent.outbox import blocking, receiving, scopes
 from agent.outbox.drafts import draft_value
 from agent.outbox.model import LaneKey, State
 from agent.outbox.scopes import EXCLUSIVE, SHARED, WAITER, Held, Place
-from agent.outbox.work import POSITIONS, Row, Work
+from agent.outbox.work import POSITIONS, Row, Work, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,15 @@ class Owner:
     ``linked``: its messages hold the submission's own scope, because another one waits for its end
     or because some of them need values that others of it give. ``extra`` are scopes of a submission
     that it replaces: others wait for it by them, but what failed before in them does not block it.
-    ``after`` are the submissions whose end it waits for.
+    ``after`` are the submissions whose end it waits for. ``wanted_from`` is when the drafts' deadlines
+    begin: the business time, of a follow-up now.
     """
 
     number: int
     system: str
     valid_until: int | None
+    wanted_from: int
+    forced: bool = False
     staged: bool = False
     now: bool = False
     linked: bool = False
@@ -33,6 +36,8 @@ class Owner:
     after: tuple[int, ...] = ()
     blocked_by: frozenset[int] = field(default=frozenset())
     """Failures that it waits for whatever its scopes are."""
+    parent: int = 0
+    """Of follow-ups: the message whose downloads the gated ones wait for."""
 
 
 def store_drafts(
@@ -40,8 +45,23 @@ def store_drafts(
 ) -> None:
     """Store a submission's messages at consecutive positions, within the submission's own range."""
     end = position | (POSITIONS - 1)
+    store_deadlines(work, owner, drafts)
     for offset, draft in enumerate(drafts, start=index):
         store(work, owner, draft, min(position + offset, end), last=last)
+
+
+def store_deadlines(work: Work, owner: Owner, drafts: Sequence[Draft]) -> None:
+    """What the drafts of one storing are wanted by, each demand once."""
+    demands = {(draft.transaction, one) for draft in drafts for one in draft.deadlines}
+    for transaction, deadline in demands:
+        at = owner.wanted_from + seconds(deadline.after_s)
+        warn_at = at - seconds(_warned_before_s(deadline))
+        work.run("add_deadline", owner.number, transaction, at, deadline.about, warn_at)
+
+
+def _warned_before_s(deadline: Deadline) -> int:
+    """A third of the time that there is: ten minutes of thirty, half a day of five at most."""
+    return min(deadline.after_s // 3, 12 * 3600)
 
 
 def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) -> int:
@@ -85,10 +105,13 @@ def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, sta
         draft.interactive,
         not draft.parallel,
         draft.harmless,
+        draft.repeatable,
+        owner.forced,
         draft.blocks,
         draft.blockable,
         draft.expiry_blocks,
         draft.stop_on_refusal,
+        draft.cancels,
         row_from,
         row_to,
         owner.valid_until,
@@ -103,6 +126,8 @@ def _rows(work: Work, owner: Owner, draft: Draft) -> list[Held]:
         hold = EXCLUSIVE if draft.needs else SHARED
         rows.append(Held(scopes.submission_key(work, owner.number), hold, False))
     rows += [Held(scopes.submission_key(work, other), WAITER, False) for other in owner.after]
+    if draft.gated and owner.parent:
+        rows.append(receiving.waits_at(work, owner.parent))
     return scopes.merged(rows)
 
 
@@ -130,7 +155,7 @@ def await_end(work: Work, submission: Row) -> None:
             blocking.keep_aside(work, message["number"], message["position"], [own])
 
 
-_IN_CHAIN = frozenset({State.STAGING, State.READY, State.IN_FLIGHT, State.INQUIRING})
+_IN_CHAIN = frozenset({State.STAGING, State.READY, State.IN_FLIGHT, State.INQUIRING, State.HELD})
 _ASIDE = frozenset({State.UNKNOWN, State.PARKED, State.BLOCKED})
 
 

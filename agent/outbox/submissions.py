@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from agent.errors import Fault
 from agent.outbox import blocking, scopes
 from agent.outbox.model import FINAL
 from agent.outbox.states import progress, submission_state
 from agent.outbox.work import SECOND_GAP, Work
+
+MOST_WARNINGS = 200
+"""More than that nobody reads: those of a submission of a hundred thousand rows are cut."""
 
 
 def finish_step(work: Work) -> None:
@@ -32,8 +36,20 @@ def restate(work: Work, number: int) -> None:
     work.run("change_submission", state, total, done, waiting, now if state in FINAL else None, number)
     if state in FINAL:
         work.run("reply_final", number)
+        work.run("forget_deadlines", number)
     elif total > 0:
         work.run("reply_interim", now, number)
+
+
+def warn(work: Work, message: int, warnings: Sequence[Fault]) -> None:
+    """Add what a message's claim found odd to its submission's result, each warning once."""
+    number = work.need("message", message)["submission"]
+    about = work.border.open("submission|about", number, work.need("submission", number)["about_sealed"])
+    told = about["warnings"]
+    fresh = [one for warning in warnings if (one := warning.as_json()) not in told]
+    if fresh:
+        about["warnings"] = [*told, *fresh][:MOST_WARNINGS]
+        work.run("set_about", work.border.seal("submission|about", number, about), number)
 
 
 def mark_replied(work: Work, replies: Iterable[tuple[int, int]]) -> None:

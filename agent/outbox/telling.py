@@ -18,7 +18,7 @@ from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
 from agent.outbox.work import Row
 
-_UNDECIDED = frozenset({State.UNKNOWN, State.PARKED})
+_EXPLAINED = frozenset({State.UNKNOWN, State.PARKED, State.HELD})
 _NO_ANSWER: JsonObject = {"message": "", "data": {}, "rows": []}
 
 
@@ -67,7 +67,7 @@ class Teller:
     def _part(self, row: Row, *, final: bool) -> Part:
         """A message. Answers are opened when all are there: an interim result tells how far it is, and
         comes once a second for submissions of a million rows too."""
-        sealed = row["content_sealed"] if final or row["state"] in _UNDECIDED else None
+        sealed = row["content_sealed"] if final or row["state"] in _EXPLAINED else None
         answer = _NO_ANSWER if sealed is None else self.border.open("answer|content", row["number"], sealed)
         left = row["attempt"] is not None and row["attempt_state"] != AttemptState.WITHDRAWN
         return Part(
@@ -77,6 +77,7 @@ class Teller:
             message=answer["message"],
             data=answer["data"],
             rows=answer["rows"],
+            faults=answer.get("faults", []),
             settled_by=row["settled_by"],
             attempts=row["tries"],
             row_range=None if row["row_from"] is None else (row["row_from"], row["row_to"]),

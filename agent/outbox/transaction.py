@@ -8,9 +8,22 @@ from datetime import datetime
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Draft, JsonObject, Outcome
-from agent.outbox import auditing, claiming, deciding, intake, purging, settling, staging, submissions
+from agent.events import Awaited, Draft, JsonObject, Outcome
+from agent.outbox import (
+    auditing,
+    claiming,
+    deciding,
+    holding,
+    intake,
+    purging,
+    receiving,
+    settling,
+    staging,
+    submissions,
+)
 from agent.outbox.auditing import Details
+from agent.outbox.base import Resolved
+from agent.outbox.facts import Facts
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -52,8 +65,22 @@ class SqliteTransaction:
     def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:
         return claiming.head(self._work, lane, strict=strict, skip=skip)
 
-    def begin(self, message: int, ids: Mapping[str, str], now: datetime) -> Attempt:
-        return claiming.begin(self._work, message, ids, now)
+    def history(self, system: str) -> Facts:
+        return Facts(self._work, system)
+
+    def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
+        holding.hold(self._work, message, awaits)
+
+    def refuse(self, message: int, faults: Sequence[Fault], now: datetime) -> Settled:
+        return settling.refuse(self._work, message, faults, now)
+
+    def warn(self, message: int, warnings: Sequence[Fault]) -> None:
+        submissions.warn(self._work, message, warnings)
+
+    def begin(
+        self, message: int, ids: Mapping[str, str], now: datetime, draft: Draft | None = None
+    ) -> Attempt:
+        return claiming.begin(self._work, message, ids, now, draft)
 
     def withdraw(self, message: int, attempt: int) -> None:
         claiming.withdraw(self._work, message, attempt)
@@ -89,6 +116,20 @@ class SqliteTransaction:
     def mark_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         submissions.mark_replied(self._work, replies)
 
+    # -- downloads ------------------------------------------------------------------------------
+    def mark_downloaded(self, downloads: Iterable[int]) -> None:
+        receiving.mark_written(self._work, downloads)
+
+    def mark_taken(self, downloads: Iterable[int]) -> None:
+        receiving.mark_taken(self._work, downloads)
+
+    def begin_run(self, schedule: str, new: NewSubmission) -> Accepted | None:
+        if receiving.is_under_way(self._work, new.system, schedule):
+            return None
+        accepted = intake.accept(self._work, new)
+        receiving.note_run(self._work, schedule, new, accepted)
+        return accepted
+
     # -- people and control files -----------------------------------------------------------------
     def find(self, system: str, his_id: str, transaction: str = "") -> tuple[int, ...]:
         return deciding.find(self._work, system, his_id, transaction)
@@ -97,9 +138,16 @@ class SqliteTransaction:
         return deciding.cancel(self._work, submission, who, why, now)
 
     def resolve(
-        self, message: int, verdict: str, data: JsonObject, who: str, why: str, now: datetime
+        self,
+        message: int,
+        verdict: str,
+        data: JsonObject,
+        who: str,
+        why: str,
+        now: datetime,
+        resolved: Resolved,
     ) -> Settled:
-        return deciding.resolve(self._work, message, verdict, data, who, why, now)
+        return deciding.resolve(self._work, message, verdict, data, who, why, now, resolved)
 
     def skip(self, message: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip(self._work, message, who, why, now)

@@ -13,7 +13,7 @@ from typing import Any
 from agent.clock import ManualClock
 from agent.errors import Fault
 from agent.events import Draft, Hold, JsonObject, Outcome, RowOutcome, Scope, Verdict
-from agent.outbox.base import Outbox
+from agent.outbox.base import Outbox, Resolved
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -76,6 +76,7 @@ class World:
     outbox: Outbox
     clock: ManualClock
     reopen: Callable[[], Outbox]
+    resolved: Resolved = lambda _system, _draft, _ids, data: Outcome(Verdict.ACCEPTED, data=data)
     _events: itertools.count[int] = field(default_factory=itertools.count)
     _wire: itertools.count[int] = field(default_factory=itertools.count)
 
@@ -172,8 +173,9 @@ class World:
             return getattr(tx, name)(*values, self.clock.now())
 
     def resolve(self, message: int, verdict: str, **data: str) -> Settled:
-        settled: Settled = self.act("resolve", message, verdict, data, "收费员甲", "已电话核实")
-        return settled
+        with self.outbox.write() as tx:
+            now = self.clock.now()
+            return tx.resolve(message, verdict, data, "收费员甲", "已电话核实", now, self.resolved)
 
     def cancel(self, submission: int) -> Cancelled:
         done: Cancelled = self.act("cancel", submission, "收费员甲", "重复录入")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agent.errors import ControlError, StoreError
-from agent.events import Outcome
+from agent.events import Deadline, Outcome
 from agent.outbox.model import AttemptState, Cancelled, LaneKey, Receipt, ReplyAddress, State
 from tests.contract.outbox_world import (
     FAULT,
@@ -167,10 +167,10 @@ def test_an_attempt_given_up_without_an_inquiry_is_remembered_when_it_is_sent_ag
     assert [doubt.ids for doubt in head.doubts] == [attempt.ids]
 
 
-@pytest.mark.parametrize(
-    "act", [("cancel", 9), ("resolve", 9, "accepted", {}), ("skip", 9), ("skip_submission", 9)]
-)
+@pytest.mark.parametrize("act", [("cancel", 9), ("skip", 9), ("skip_submission", 9)])
 def test_a_number_that_nobody_has_is_told_to_the_person(world: World, act: tuple[Any, ...]) -> None:
+    with pytest.raises(ControlError):
+        world.resolve(9, "accepted")
     with pytest.raises(ControlError):
         world.act(*act, "收费员甲", "误输")
     with pytest.raises(ControlError):
@@ -294,16 +294,46 @@ def test_all_that_has_lapsed_is_expired_in_one_commit(world: World) -> None:
 
 
 def test_deadlines_near_are_those_of_open_submissions_soonest_first(world: World) -> None:
-    now = world.clock.now()
-    for name, minutes in (("A", 9), ("B", 5), ("C", 30), ("D", 1)):
-        world.accept(name, draft(visit(name)), deadline_at=now + timedelta(minutes=minutes))
+    for name, minutes in (("A", 9), ("B", 6), ("C", 30), ("D", 1)):
+        world.accept(name, draft(visit(name), deadlines=(Deadline(minutes * 60, f"{minutes} min"),)))
     world.accept("E", draft(visit("E")))
+    world.clock.advance(6 * 60 + 1)
     done = next(view for view in world.outbox.messages() if view.his_id == "D").message
     world.begin(done)
     world.settle(done, accepted())
-    near = world.outbox.near_deadline(now + timedelta(minutes=10))
-    assert [view.his_id for view in near] == ["B", "A"]
-    assert [view.his_id for view in world.outbox.near_deadline(now + timedelta(minutes=10), 1)] == ["B"]
+    near = world.outbox.near_deadline(world.clock.now())
+    assert [(view.his_id, view.deadline) for view in near] == [("B", "6 min"), ("A", "9 min")]
+    assert [view.his_id for view in world.outbox.near_deadline(world.clock.now(), 1)] == ["B"]
+
+
+def test_a_message_is_warned_of_before_each_of_its_deadlines(world: World) -> None:
+    deadlines = (Deadline(1800, "30 分钟内上传"), Deadline(5 * 86400, "5 日内上传"))
+    world.accept("A", draft(visit("A"), deadlines=deadlines), draft(visit("B"), deadlines=deadlines))
+
+    def near() -> list[str]:
+        return [view.deadline for view in world.outbox.near_deadline(world.clock.now())]
+
+    world.clock.advance(1199)
+    assert near() == []
+    world.clock.advance(1)
+    assert near() == ["30 分钟内上传"]
+    world.clock.advance(5 * 86400 - 12 * 3600 - 1200)
+    assert near() == ["30 分钟内上传", "5 日内上传"]
+    assert near() == ["30 分钟内上传", "5 日内上传"], "one of each, however many messages want it"
+    world.deliver_all()
+    assert near() == []
+
+
+def test_a_follow_ups_deadline_counts_from_when_it_came_to_be(world: World) -> None:
+    world.accept("A", draft(visit("A")))
+    world.clock.advance(7200)
+    confirmation = draft(transaction="GYU008", deadlines=(Deadline(1800, "30 分钟内反馈"),))
+    world.deliver(accepted(follow_ups=(confirmation,)))
+    assert world.outbox.near_deadline(world.clock.now()) == []
+    world.clock.advance(1200)
+    (view,) = world.outbox.near_deadline(world.clock.now())
+    assert view.transaction == "GYU008"
+    assert view.deadline_at == world.clock.now() + timedelta(seconds=600)
 
 
 def test_the_messages_of_a_submission_are_listed_in_their_order(world: World) -> None:

@@ -9,7 +9,8 @@ from agent import housekeeping as module
 from agent.clock import ManualClock
 from agent.crypto.at_rest import generate
 from agent.errors import StoreFull
-from agent.housekeeping import WARN_BEFORE, Housekeeping
+from agent.events import Deadline
+from agent.housekeeping import Housekeeping
 from agent.outbox.model import State
 from agent.outbox.store import SqliteOutbox
 from tests.contract.outbox_world import World, accepted, draft, rejected, visit
@@ -89,18 +90,32 @@ def test_more_than_one_round_takes_expires_all_the_same(world, keeper, ended):
     assert len(told(ended)) == 130
 
 
+def wanted(*after_s):
+    return draft(visit("1"), deadlines=tuple(Deadline(seconds, f"{seconds} s") for seconds in after_s))
+
+
 def test_a_near_deadline_is_warned_of_once(world, keeper, warnings):
-    message = world.message("A", draft(visit("1")), deadline_at=soon(world, 1800))
+    message = world.message("A", wanted(1800))
     keeper.warn_of_deadlines()
     assert warnings == []
-    world.clock.advance(1800 - WARN_BEFORE.total_seconds() + 1)
+    world.clock.advance(1201)
     for _ in range(3):
         keeper.warn_of_deadlines()
     assert [fields["message"] for fields in warnings] == [message]
 
 
+def test_each_of_several_deadlines_is_warned_of_when_it_comes_near(world, keeper, warnings):
+    world.message("A", wanted(1800, 5 * 86400))
+    for moment in (1700, 3 * 86400, 2 * 86400):
+        world.clock.advance(moment)
+        keeper.warn_of_deadlines()
+    assert [fields["deadline"] for fields in warnings] == ["1800 s", "432000 s"]
+
+
 def test_a_warning_names_nobody(world, keeper, warnings):
-    world.message("HIS-personal", draft(visit("1"), body={"aac003": "测试甲"}), deadline_at=soon(world))
+    deadlines = (Deadline(60, "1 分钟内上传"),)
+    world.message("HIS-personal", draft(visit("1"), body={"aac003": "测试甲"}, deadlines=deadlines))
+    world.clock.advance(50)
     keeper.warn_of_deadlines()
     (fields,) = warnings
     assert "HIS-personal" not in repr(fields)
@@ -108,7 +123,7 @@ def test_a_warning_names_nobody(world, keeper, warnings):
 
 
 def test_what_was_delivered_in_time_is_not_warned_of(world, keeper, warnings):
-    world.message("A", draft(visit("1")), deadline_at=soon(world))
+    world.message("A", wanted(60))
     world.deliver(accepted())
     world.clock.advance(3600)
     keeper.warn_of_deadlines()

@@ -31,7 +31,8 @@ CREATE TABLE lane (
 --   position   where its first message stands; message i of it stands at position + i
 --   his_key    of (system, id); null without an id, or when the submission was refused its id
 --   digest_key of the digest of its content, null when there is none; former: who held the id before
---   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked
+--   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked,
+--              held
 --   staged     1 until a large submission is published
 --   awaited    1 when another submission waits for its end ("after")
 --   purged     1 when its messages were removed and its final result is in kept_result
@@ -61,10 +62,21 @@ CREATE TABLE submission (
     replaced_by      INTEGER REFERENCES submission (number),
     about_sealed     BLOB NOT NULL
 ) STRICT;
-CREATE INDEX submission_deadline ON submission (deadline_at)
-    WHERE deadline_at IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX submission_finished ON submission (finished_at) WHERE finished_at IS NOT NULL AND purged = 0;
 CREATE INDEX submission_staged ON submission (number) WHERE staged = 1;
+
+-- By when the platform wants an open submission's messages; gone when the submission ends.
+--   warn_at    when status and log begin to warn of it
+--   about      the demand in the document's words; no personal data
+CREATE TABLE deadline (
+    submission       INTEGER NOT NULL REFERENCES submission (number),
+    transaction_code TEXT NOT NULL,
+    at               INTEGER NOT NULL,
+    about            TEXT NOT NULL,
+    warn_at          INTEGER NOT NULL,
+    PRIMARY KEY (submission, transaction_code, at, about)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX deadline_warning ON deadline (warn_at);
 
 -- The normalised content of a submission, apart so that no change of state rewrites it.
 CREATE TABLE body (
@@ -102,12 +114,15 @@ CREATE INDEX reply_submission ON reply (submission);
 CREATE INDEX reply_due ON reply (due_at, number) WHERE due_at IS NOT NULL;
 
 -- One transaction to be sent.
---   state      staging ready in_flight inquiring unknown parked blocked | accepted partial rejected
---              expired cancelled
+--   state      staging ready in_flight inquiring unknown parked blocked held | accepted partial rejected
+--              invalid expired cancelled
 --   position, number   its place in the order; a follow-up has its parent's position
+--   harmless   changes nothing; repeatable: does no harm when it is sent once more after a doubt
+--   forced     what is known of earlier messages only warns
 --   unclear    how many of its rows in "chain" wait for an earlier one: 0 makes it eligible
 --   serial     1 when it travels in its lane, 0 in the stream beside it
 --   row_from, row_to   the half-open range of the submission's rows that it carries
+--   cancels    1 when its refusal cancels what comes after it of its submission
 --   tries      attempts so far; withdrawn: how many of the latest in a row left no byte
 --   doubts     attempts whose fate is, or was, unknown
 --   settled_attempt    the attempt that its outcome belongs to
@@ -122,10 +137,13 @@ CREATE TABLE message (
     interactive      INTEGER NOT NULL,
     serial           INTEGER NOT NULL,
     harmless         INTEGER NOT NULL,
+    repeatable       INTEGER NOT NULL,
+    forced           INTEGER NOT NULL,
     blocks           INTEGER NOT NULL,
     blockable        INTEGER NOT NULL,
     expiry_blocks    INTEGER NOT NULL,
     stop_on_refusal  INTEGER NOT NULL,
+    cancels          INTEGER NOT NULL DEFAULT 1,
     row_from         INTEGER,
     row_to           INTEGER,
     valid_until      INTEGER,
@@ -150,7 +168,7 @@ CREATE UNIQUE INDEX message_flying ON message (lane, CASE serial WHEN 1 THEN 0 E
 CREATE INDEX message_submission ON message (submission, state);
 CREATE INDEX message_waiting ON message (state, number) WHERE state IN ('unknown', 'parked', 'blocked');
 CREATE INDEX message_lapsing ON message (valid_until)
-    WHERE valid_until IS NOT NULL AND state IN ('ready', 'blocked', 'parked');
+    WHERE valid_until IS NOT NULL AND state IN ('ready', 'blocked', 'parked', 'held');
 
 -- What a message carries, and what came back: apart, so that no change of state rewrites them.
 CREATE TABLE draft (
@@ -166,6 +184,7 @@ CREATE TABLE answer (
 --   state      started → withdrawn | answered | unknown → absent | answered
 --   wire_key   of the main wire id
 --   ids_sealed all wire ids it used; note_sealed: why it ended as it did
+--   draft_sealed   what it carried, where that was completed; null: the message's own draft
 CREATE TABLE attempt (
     message     INTEGER NOT NULL REFERENCES message (number),
     number      INTEGER NOT NULL,
@@ -176,11 +195,13 @@ CREATE TABLE attempt (
     ids_sealed  BLOB NOT NULL,
     code        TEXT NOT NULL DEFAULT '',
     note_sealed BLOB,
+    draft_sealed BLOB,
     PRIMARY KEY (message, number)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX attempt_wire ON attempt (wire_key) WHERE wire_key IS NOT NULL;
 
--- The chain: one row for each scope of each message in state staging, ready, in_flight, inquiring.
+-- The chain: one row for each scope of each message in state staging, ready, in_flight, inquiring; of a
+-- held message the row of its submission alone, which those wait for that come "after" it.
 --   hold    3 exclusive, 2 shared, 1 observer, 0 waiter (of "after": waits for 2 and 3, holds nobody)
 --   clear   1 when no earlier row of the key, and no later one in flight, conflicts with it
 CREATE TABLE chain (
@@ -195,7 +216,7 @@ CREATE TABLE chain (
 CREATE INDEX chain_message ON chain (message);
 CREATE INDEX chain_unclear ON chain (scope_key, position, message) WHERE clear = 0;
 
--- The scopes of messages that wait outside the chain: blocked, parked, unknown.
+-- The scopes of messages that wait outside the chain: blocked, parked, unknown, held.
 CREATE TABLE aside (
     scope_key BLOB NOT NULL,
     hold      INTEGER NOT NULL CHECK (hold BETWEEN 0 AND 3),
@@ -241,16 +262,78 @@ CREATE TABLE block (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX block_failure ON block (failure);
 
--- Values that outcomes gave: to later messages of the submission, and to everyone by the HIS's key.
+-- Scopes that are another name of one: what is stored from then on holds the other one instead.
+CREATE TABLE alias (
+    scope_key BLOB PRIMARY KEY,
+    of_key    BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alias_of ON alias (of_key);
+
+-- Values that outcomes gave to later messages of their submission.
 CREATE TABLE slot (
     submission   INTEGER NOT NULL REFERENCES submission (number),
     name_key     BLOB NOT NULL,
     value_sealed BLOB NOT NULL,
     PRIMARY KEY (submission, name_key)
 ) STRICT, WITHOUT ROWID;
-CREATE TABLE identifier (
-    identifier_key BLOB PRIMARY KEY,
-    value_sealed   BLOB NOT NULL
+
+-- Facts that outcomes gave to everyone: the systems' numbers by the HIS's own keys, sums, what happened.
+-- They outlive the messages.
+--   group_key  of (system, kind, key); member_key: of the member, empty for the one without a name
+--   value_key  of (system, value): a number is found again whatever it is of
+--   message    that gave it
+--   content_sealed  [system, kind, key, member, value]
+CREATE TABLE fact (
+    group_key      BLOB NOT NULL,
+    member_key     BLOB NOT NULL,
+    value_key      BLOB NOT NULL,
+    message        INTEGER NOT NULL,
+    content_sealed BLOB NOT NULL,
+    PRIMARY KEY (group_key, member_key)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fact_value ON fact (value_key);
+CREATE INDEX fact_member ON fact (member_key) WHERE member_key <> x'';
+
+-- The parts of the groups' keys, so that a person finds a group by one of them.
+CREATE TABLE fact_word (
+    word_key  BLOB NOT NULL,
+    group_key BLOB NOT NULL,
+    PRIMARY KEY (word_key, group_key)
+) STRICT, WITHOUT ROWID;
+
+-- Which groups of facts a held message waits for; it is released when none is left.
+CREATE TABLE awaited (
+    group_key BLOB NOT NULL,
+    message   INTEGER NOT NULL REFERENCES message (number),
+    PRIMARY KEY (group_key, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX awaited_message ON awaited (message);
+
+-- What systems handed out, to be left as files for the HIS. The row goes when the HIS took the file.
+--   message      whose answer it is; until its files are written, the message holds a gate in "chain"
+--   written_at   null until the file is on disk, which then is the only copy
+CREATE TABLE download (
+    number           INTEGER PRIMARY KEY,
+    submission       INTEGER NOT NULL REFERENCES submission (number),
+    message          INTEGER NOT NULL,
+    system           TEXT NOT NULL,
+    transaction_code TEXT NOT NULL,
+    records          INTEGER NOT NULL,
+    received_at      INTEGER NOT NULL,
+    written_at       INTEGER,
+    name_sealed      BLOB NOT NULL,
+    content_sealed   BLOB,
+    CHECK ((written_at IS NULL) = (content_sealed IS NOT NULL))
+) STRICT;
+CREATE INDEX download_due ON download (submission, message) WHERE written_at IS NULL;
+
+-- What the agent does by itself: the latest run of each.
+CREATE TABLE schedule (
+    system     TEXT NOT NULL,
+    name       TEXT NOT NULL,
+    submission INTEGER NOT NULL REFERENCES submission (number),
+    started_at INTEGER NOT NULL,
+    PRIMARY KEY (system, name)
 ) STRICT, WITHOUT ROWID;
 
 -- What people and control files did; outlives the messages. note_sealed: [who, why].

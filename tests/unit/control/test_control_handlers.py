@@ -11,6 +11,7 @@ import pytest
 from agent.clock import ManualClock
 from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers
+from agent.control.resolving import resolved_by
 from agent.control.verbs import VERBS, complete
 from agent.crypto import keys as sm2_keys
 from agent.errors import ConfigurationError, ControlError, KeyMissing, KeyRejected
@@ -35,7 +36,8 @@ class Desk:
         ring = KeyRing(backend=MemoryKeyring())
         self.outbox: Outbox = open_outbox(path, keys=ring, clock=self.clock, answer_within_s=20)
         self.decided = 0
-        self._handlers = OutboxHandlers(self.outbox, self.clock, self._decide).handlers()
+        resolved = resolved_by(lambda _system: None)
+        self._handlers = OutboxHandlers(self.outbox, self.clock, self._decide, resolved).handlers()
 
     def _decide(self) -> None:
         self.decided += 1

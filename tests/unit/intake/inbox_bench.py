@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.clock import BEIJING, ManualClock
+from agent.control.resolving import resolved_by
 from agent.crypto.at_rest import generate
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.control_files import ControlFiles
@@ -67,7 +68,13 @@ class InboxBench:
         plain = {"encoding": "auto", "max_bytes": self.settings.max_bytes}
         self.source = FolderSource(self.settings, self.clock)
         control = ControlFiles(
-            "ministry", "till", self.outbox, {"till": ResultFolder(self.results)}, self.clock, self._changed
+            "ministry",
+            "till",
+            self.outbox,
+            {"till": ResultFolder(self.results)},
+            self.clock,
+            self._changed,
+            resolved_by(lambda _system: self.plugin),
         )
         self.intake = FolderIntake(
             folder="till",

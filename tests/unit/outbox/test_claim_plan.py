@@ -24,8 +24,9 @@ def backlog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connec
     )
     connection.executemany(
         "INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear, "
-        "interactive, serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
-        "VALUES (?, 1, ?, 1, 'GYU101', 'ready', ?, ?, 1, 0, 1, 1, 0, 0)",
+        "interactive, serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, "
+        "stop_on_refusal) "
+        "VALUES (?, 1, ?, 1, 'GYU101', 'ready', ?, ?, 1, 0, 0, 0, 1, 1, 0, 0)",
         ((n, n, n % 2, n % 3 == 0) for n in range(1, PENDING + 1)),
     )
     connection.executemany("INSERT INTO draft VALUES (?, x'00')", ((n,) for n in range(1, PENDING + 1)))
@@ -57,6 +58,11 @@ def _plan(connection: sqlite3.Connection, name: str, *values: object) -> list[st
         ("chain_first", (b"", 3), "PRIMARY KEY (scope_key=? AND hold=?)"),
         ("chain_take", (1,), "chain_message (message=?)"),
         ("message_states", (1,), "message_submission (submission=?)"),
+        ("fact", (b"", b""), "PRIMARY KEY (group_key=? AND member_key=?)"),
+        ("facts_of_group", (b"",), "PRIMARY KEY (group_key=?)"),
+        ("waiting_for", (b"",), "PRIMARY KEY (group_key=?)"),
+        ("alias", (b"",), "PRIMARY KEY (scope_key=?)"),
+        ("near_deadline", (0, 1), "deadline_warning (warn_at<?)"),
     ],
 )
 def test_a_statement_of_the_way_uses_its_index(
@@ -111,8 +117,8 @@ def test_removing_a_message_does_not_look_through_whole_tables_for_what_refers_t
     backlog.execute("PRAGMA foreign_keys = ON")
     backlog.execute(
         "INSERT INTO message (number, submission, position, lane, transaction_code, state, interactive, "
-        "serial, harmless, blocks, blockable, expiry_blocks, stop_on_refusal) "
-        "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 1, 1, 0, 0)"
+        "serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, stop_on_refusal) "
+        "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 0, 0, 1, 1, 0, 0)"
     )
     backlog.executemany(
         "INSERT INTO act (submission, message, what, at, note_sealed) VALUES (1, ?, 'x', 0, x'00')",

@@ -70,7 +70,7 @@ def _busy_day(world: World) -> None:
     world.doubt(lost)
     with world.outbox.write() as tx:
         tx.leave_unknown(lost, s["why"], world.clock.now())
-        tx.resolve(lost, "accepted", {"x": s["data"]}, s["who"], s["why"], world.clock.now())
+        tx.resolve(lost, "accepted", {"x": s["data"]}, s["who"], s["why"], world.clock.now(), world.resolved)
     world.write_results()
 
 

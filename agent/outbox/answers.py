@@ -1,0 +1,21 @@
+"""What came back for a message, or why it stands as it does: one sealed value beside its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from agent.errors import Fault
+from agent.events import JsonObject, Outcome
+from agent.outbox.work import Work
+
+
+def store_answer(work: Work, number: int, outcome: Outcome, faults: Sequence[Fault] = ()) -> None:
+    """``faults`` are those for which it was refused here."""
+    value: JsonObject = {
+        "message": outcome.message,
+        "data": outcome.data,
+        "rows": [[row.index, row.code, row.message, row.accepted, row.data] for row in outcome.rows],
+    }
+    if faults:
+        value["faults"] = [fault.as_json() for fault in faults]
+    work.run("add_answer", number, work.border.seal("answer|content", number, value))

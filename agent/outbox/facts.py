@@ -1,0 +1,99 @@
+"""Facts that outcomes leave behind, and reading them within a commit.
+
+A fact is ``(kind, key, member) → value`` within its system (:class:`agent.events.Identifier`). What it
+is searched by is hashed under the data key; everything of it is sealed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from agent.events import Forget, Identifier
+from agent.outbox.work import Row, Work
+
+_UNNAMED = b""
+"""The member key of a fact without a member."""
+
+Key = tuple[str, ...]
+
+
+def group_key(work: Work, system: str, kind: str, key: Key) -> bytes:
+    return work.border.key("fact", (system, kind, *key))
+
+
+def _member_key(work: Work, system: str, member: str) -> bytes:
+    return work.border.key("fact.member", (system, member)) if member else _UNNAMED
+
+
+def word_key(work: Work, system: str, word: str) -> bytes:
+    return work.border.key("fact.word", (system, word))
+
+
+def forget(work: Work, system: str, forgotten: Iterable[Forget]) -> None:
+    for fact in forgotten:
+        group = group_key(work, system, fact.kind, fact.key)
+        if fact.member is None:
+            work.run("forget_group", group)
+        else:
+            work.run("forget_fact", group, _member_key(work, system, fact.member))
+        if not exists(work, group):
+            for word in fact.key:
+                work.run("forget_word", word_key(work, system, word), group)
+
+
+def give(work: Work, system: str, message: int, identifiers: Iterable[Identifier]) -> set[bytes]:
+    """Store facts; returns the keys of their groups."""
+    groups: dict[tuple[str, Key], bytes] = {}
+    for fact in identifiers:
+        group = groups.get((fact.kind, fact.key))
+        if group is None:
+            group = groups[fact.kind, fact.key] = group_key(work, system, fact.kind, fact.key)
+            words = {word_key(work, system, word) for word in fact.key}
+            work.run_many("add_fact_word", [(word, group) for word in words])
+        _set(work, system, message, group, fact)
+    return set(groups.values())
+
+
+def _set(work: Work, system: str, message: int, group: bytes, fact: Identifier) -> None:
+    member = _member_key(work, system, fact.member)
+    value = work.border.key("fact.value", (system, fact.value))
+    content = [system, fact.kind, fact.key, fact.member, fact.value]
+    work.run("set_fact", group, member, value, message, _seal(work, group, member, content))
+
+
+def _seal(work: Work, group: bytes, member: bytes, content: list[Any]) -> bytes:
+    return work.border.seal("fact|content", place(group, member), content)
+
+
+def place(group: bytes, member: bytes) -> str:
+    """What a fact's sealed content is bound to."""
+    return f"{group.hex()}.{member.hex()}"
+
+
+def exists(work: Work, group: bytes) -> bool:
+    return bool(work.one("fact_exists", group)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The facts of one system as they stand within a transaction (:class:`agent.events.History`)."""
+
+    work: Work
+    system: str
+
+    def value(self, kind: str, key: Key, member: str = "") -> str | None:
+        group = group_key(self.work, self.system, kind, key)
+        named = _member_key(self.work, self.system, member)
+        row: Row | None = self.work.one("fact", group, named)
+        return None if row is None else self._open(group, named, row)[1]
+
+    def values(self, kind: str, key: Key) -> Mapping[str, str]:
+        group = group_key(self.work, self.system, kind, key)
+        rows = self.work.all("facts_of_group", group)
+        return dict(self._open(group, row["member_key"], row) for row in rows)
+
+    def _open(self, group: bytes, member: bytes, row: Row) -> tuple[str, str]:
+        content = self.work.border.open("fact|content", place(group, member), row["content_sealed"])
+        return str(content[3]), str(content[4])
