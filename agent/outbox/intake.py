@@ -9,7 +9,7 @@ from agent.errors import Fault
 from agent.outbox import blocking, references, storing
 from agent.outbox.auditing import Details
 from agent.outbox.drafts import scope_value
-from agent.outbox.model import FREES_ID, Accepted, NewSubmission, Receipt, State
+from agent.outbox.model import FREES_ID, NOBODY, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
 from agent.outbox.references import Claim
 from agent.outbox.scopes import Place
@@ -136,7 +136,8 @@ def _store(
         "forced": new.forced,
     }
     _insert(work, new, number, position, QUEUED, identity, about, staged=staged, linked=linked)
-    _add_reply(work, new, number, event_key, due=to_micros(new.received_at) + work.answer_within)
+    interim = None if new.reply == NOBODY else to_micros(new.received_at) + work.answer_within
+    _add_reply(work, new, number, event_key, due=interim)
     owner = Owner(
         number=number,
         system=new.system,

@@ -18,8 +18,8 @@ def purge(work: Work, before: datetime, limit: int) -> int:
     found = work.all("purgeable", to_micros(before), limit)
     if found:
         work.run("set_meta", "message", work.numbers["message"])
-    for number, messages in found:
-        if messages:
+    for number, messages, named in found:
+        if messages and named:
             _keep_result(work, number)
         for part in _PARTS:
             work.run(part, number)
@@ -31,6 +31,6 @@ def purge(work: Work, before: datetime, limit: int) -> int:
 
 
 def _keep_result(work: Work, number: int) -> None:
-    """An invalid submission needs none: its faults stay with it."""
+    """An invalid submission needs none: its faults stay with it; one without an id cannot be repeated."""
     result = Teller(work.connection, work.border).result(number)
     work.run("keep_result", number, work.border.seal("kept_result|content", number, result))

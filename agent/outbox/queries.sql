@@ -98,7 +98,7 @@ ORDER BY s.number DESC;
 
 -- name: purgeable
 -- Ended before a time, told at every address, and waited for by nobody.
-SELECT s.number, s.messages FROM submission s INDEXED BY submission_finished
+SELECT s.number, s.messages, s.his_key IS NOT NULL AS named FROM submission s INDEXED BY submission_finished
 WHERE s.finished_at < ? AND s.purged = 0
     AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.submission = s.number AND r.due_at IS NOT NULL)
     AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.submission = s.number)

@@ -17,7 +17,16 @@ from typing import Any
 from agent.events import JsonObject
 from agent.outbox import facts
 from agent.outbox.connection import translated
-from agent.outbox.model import DueReply, FactView, MessageView, ReplyAddress, State
+from agent.outbox.model import (
+    DownloadTally,
+    DueDownload,
+    DueReply,
+    FactView,
+    LeftDownload,
+    MessageView,
+    ReplyAddress,
+    State,
+)
 from agent.outbox.moments import from_micros, iso, to_micros
 from agent.outbox.sealed import Border
 from agent.outbox.statements import STATEMENTS
@@ -82,6 +91,47 @@ class Reader:
         """A submission's result as it would be written now; None when there is no such submission."""
         with self._snapshot():
             return self._teller.result(submission) if self._one("submission", submission) else None
+
+    # -- downloads ---------------------------------------------------------------------------------
+    def due_downloads(self, limit: int, skip: frozenset[int] = frozenset()) -> list[DueDownload]:
+        with self._snapshot():
+            rows = self._all("due_downloads", limit + len(skip))
+            return [self._due_download(row) for row in rows if row["number"] not in skip][:limit]
+
+    def _due_download(self, row: Row) -> DueDownload:
+        number = row["number"]
+        content, attachment = self.border.open("download|content", number, row["content_sealed"])
+        return DueDownload(
+            number=number,
+            system=row["system"],
+            transaction=row["transaction_code"],
+            name=self.border.open("download|name", number, row["name_sealed"]),
+            records=row["records"],
+            received_at=from_micros(row["received_at"]),
+            content=content,
+            attachment=attachment,
+        )
+
+    def left_downloads(self) -> list[LeftDownload]:
+        with self._snapshot():
+            rows = self._all("left_downloads")
+        return [
+            LeftDownload(
+                row["number"],
+                row["transaction_code"],
+                self.border.open("download|name", row["number"], row["name_sealed"]),
+            )
+            for row in rows
+        ]
+
+    def download_tallies(self) -> list[DownloadTally]:
+        with self._snapshot():
+            rows = self._all("download_tallies")
+        return [DownloadTally(*row[:4], oldest_at=from_micros(row["oldest"])) for row in rows]
+
+    def runs(self) -> dict[tuple[str, str], datetime]:
+        with self._snapshot():
+            return {(row["system"], row["name"]): from_micros(row["started_at"]) for row in self._all("runs")}
 
     # -- what people look at -----------------------------------------------------------------------
     def messages(self, state: str, system: str, limit: int) -> list[MessageView]:

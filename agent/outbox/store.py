@@ -15,7 +15,16 @@ from agent.errors import AgentError, StoreDamaged, StoreError
 from agent.events import JsonObject
 from agent.outbox import auditing, migrating
 from agent.outbox import connection as opening
-from agent.outbox.model import IN_CHAIN, DueReply, FactView, LaneKey, MessageView
+from agent.outbox.model import (
+    IN_CHAIN,
+    DownloadTally,
+    DueDownload,
+    DueReply,
+    FactView,
+    LaneKey,
+    LeftDownload,
+    MessageView,
+)
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
