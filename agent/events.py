@@ -416,12 +416,15 @@ class Finding(StrEnum):
 
     FOUND = "found"
     ABSENT = "absent"
+    PARTLY = "partly"
+    """Some of its rows arrived. The conclusion's outcome says how to go on with the others; it counts only
+    once the others have been absent as often as a whole message must be."""
     UNDECIDED = "undecided"
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """An inquiry's finding; ``outcome`` is the original message's outcome when found."""
+    """An inquiry's finding; ``outcome`` is the original message's outcome when found, wholly or partly."""
 
     finding: Finding
     outcome: Outcome | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from agent.clock import Clock
-from agent.dispatch.asking import wire_ids
+from agent.dispatch.asking import draw_number, wire_ids
 from agent.dispatch.exchange import defect
 from agent.dispatch.filling import fill, refusal
 from agent.dispatch.state import StreamState
@@ -61,7 +61,7 @@ class Chooser:
             if head.inquiring:
                 return Ask(head)
             expired = self.lifetimes.expired(head.submission, head.valid_until)
-            lost = refusal(head.missing)
+            lost = refusal(tuple(need for need in head.missing if need.draw is None))
             if expired():
                 news.append(tx.expire(head.message, self.clock.now()))
             elif lost is not None:
@@ -104,10 +104,21 @@ class Chooser:
 
     def _completed(self, tx: Transaction, head: Head) -> Completion:
         """What earlier messages left behind, filled in. Raises InternalDefect when the plugin fails."""
-        draft = fill(head.draft, head.values)
+        draft = fill(head.draft, self._values(tx, head))
         try:
             return self.adapter.complete(draft, tx.history(head.system), forced=head.forced)
         except AgentError:
             raise
         except Exception as error:
             raise defect("complete", head.transaction) from error
+
+    def _values(self, tx: Transaction, head: Head) -> Mapping[str, str]:
+        """What the message's slots are filled with. Numbers of ours are drawn at its first claim and kept:
+        a retry says the same. Raises SerialsExhausted, ConfigurationError or StoreError."""
+        wanted = [(need.slot, need.draw) for need in head.missing if need.draw is not None]
+        if not wanted:
+            return head.values
+        now = self.clock.now()
+        drawn = {slot: draw_number(self.numbers, draw, now, tx) for slot, draw in wanted}
+        tx.give_slots(head.message, drawn)
+        return {**head.values, **drawn}

@@ -146,10 +146,17 @@ class Findings:
         """A stored "already there" of a later attempt: it counts once all others are absent."""
         return self._first(already_there=True)
 
+    def partly(self) -> Settle | None:
+        """What to do about the rows that did not arrive, once they are known not to come."""
+        for attempt, conclusion in self.conclusions:
+            if conclusion.finding is Finding.PARTLY and conclusion.outcome:
+                return Settle(conclusion.outcome, attempt)
+        return None
+
     def undecided(self) -> bool:
-        """Whether an attempt is neither absent nor settled by a stored answer."""
+        """Whether an attempt is neither absent, partly there nor settled by a stored answer."""
         return any(
-            conclusion.finding is not Finding.ABSENT and not _says_how_it_ended(conclusion)
+            conclusion.finding not in (Finding.ABSENT, Finding.PARTLY) and not _says_how_it_ended(conclusion)
             for _, conclusion in self.conclusions
         )
 
@@ -189,9 +196,9 @@ def after_negative(
     """
     if count < rules.negatives:
         return AskAgain(rules.quiet_s)
-    refused = findings.refused()
-    if refused is not None:
-        return refused
+    settled = findings.refused() or findings.partly()
+    if settled is not None:
+        return settled
     if already_there:
         return GiveUp(THERE_BUT_NOT_FOUND)
     if not resendable:

@@ -94,6 +94,10 @@ class Transaction(Protocol):
         """What is known of earlier messages shows that a ready message is wrong: it ends invalid."""
         ...
 
+    def give_slots(self, message: int, values: Mapping[str, str]) -> None:
+        """Keep values for the slots of a message's submission: every later claim finds them."""
+        ...
+
     def warn(self, message: int, warnings: Sequence[Fault]) -> None:
         """Add warnings to the result of a message's submission, each once."""
         ...

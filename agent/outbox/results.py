@@ -139,7 +139,12 @@ def _rows(story: Story) -> list[JsonObject]:
     listed = [part for part in story.parts if part.row_range or part.rows]
     if len(listed) == 1 and not listed[0].rows:
         return []
-    return [row for part in listed for row in _rows_of(part)]
+    told: dict[tuple[str, int], JsonObject] = {}
+    for part in listed:
+        for row in _rows_of(part):
+            # a row that a later message brought once more stands as that message left it
+            told[part.transaction, row["index"]] = row
+    return list(told.values())
 
 
 def _rows_of(part: Part) -> Iterator[JsonObject]:

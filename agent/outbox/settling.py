@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from agent.errors import Fault, StoreError
@@ -65,17 +65,22 @@ def give(work: Work, message: Row, outcome: Outcome) -> None:
     """Store what an outcome leaves behind for others: slots, facts, names of scopes, downloads,
     follow-ups."""
     submission, system = message["submission"], work.systems[message["lane"]]
-    for slot, value in outcome.slots.items():
-        key = work.border.key("slot", (slot,))
-        work.run(
-            "set_slot", submission, key, work.border.seal("slot|value", f"{submission}.{key.hex()}", value)
-        )
+    give_slots(work, submission, outcome.slots)
     facts.forget(work, system, outcome.forgotten)
     scopes.rename(work, system, outcome.aliases)
     holding.came(work, facts.give(work, system, message["number"], outcome.identifiers))
     receiving.store(work, message, outcome.downloads)
     if outcome.follow_ups:
         _follow_up(work, message, outcome.follow_ups)
+
+
+def give_slots(work: Work, submission: int, values: Mapping[str, str]) -> None:
+    """Keep values under the names that drafts of the submission use."""
+    for slot, value in values.items():
+        key = work.border.key("slot", (slot,))
+        work.run(
+            "set_slot", submission, key, work.border.seal("slot|value", f"{submission}.{key.hex()}", value)
+        )
 
 
 def _follow_up(work: Work, parent: Row, drafts: Sequence[Draft]) -> None:

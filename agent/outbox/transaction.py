@@ -74,6 +74,9 @@ class SqliteTransaction:
     def refuse(self, message: int, faults: Sequence[Fault], now: datetime) -> Settled:
         return settling.refuse(self._work, message, faults, now)
 
+    def give_slots(self, message: int, values: Mapping[str, str]) -> None:
+        settling.give_slots(self._work, self._work.need("message", message)["submission"], values)
+
     def warn(self, message: int, warnings: Sequence[Fault]) -> None:
         submissions.warn(self._work, message, warnings)
 
