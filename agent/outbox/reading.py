@@ -127,7 +127,16 @@ class Reader:
     def download_tallies(self) -> list[DownloadTally]:
         with self._snapshot():
             rows = self._all("download_tallies")
-        return [DownloadTally(*row[:4], oldest_at=from_micros(row["oldest"])) for row in rows]
+        return [
+            DownloadTally(
+                system=row["system"],
+                transaction=row["transaction_code"],
+                waiting=row["waiting"],
+                unread=row["unread"],
+                oldest_at=from_micros(row["oldest"]),
+            )
+            for row in rows
+        ]
 
     def runs(self) -> dict[tuple[str, str], datetime]:
         with self._snapshot():
