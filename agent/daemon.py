@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
+from datetime import timedelta
 from types import FrameType
 from typing import Final
 
@@ -13,6 +15,7 @@ from agent.control import endpoint_at
 from agent.control.resolving import resolved_by
 from agent.control.server import ControlServer
 from agent.desk import Desk
+from agent.disk import PRIVATE, make_folder
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.housekeeping import Housekeeping
@@ -20,6 +23,7 @@ from agent.intake.control_files import ControlFiles
 from agent.intake.folder import FolderIntake
 from agent.intake.heavy import HeavyReader
 from agent.intake.rules import plain_rules, reading_rules
+from agent.intake.schedules import Scheduler
 from agent.keys import KeyRing
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger, hide
@@ -28,6 +32,7 @@ from agent.opening import open_outbox
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled
 from agent.registry import Registry
+from agent.replies.downloads import DownloadWriter
 from agent.replies.writer import ReplyWriter, ResultFolder
 from agent.service.manager import ServiceManager, Unmanaged
 from agent.sources.folder import FolderSource
@@ -88,6 +93,8 @@ class Daemon:
         for system in self.systems.values():
             system.dispatcher.wake_all()
         self.supervisor.run("replies", self.replies.run, self.replies.wakeup)
+        self.supervisor.run("downloads", self.downloads.run, self.downloads.wakeup)
+        self.supervisor.run("schedules", self.scheduler.run, self.scheduler.wakeup)
         self.supervisor.run("housekeeping", self.housekeeping.run, self.housekeeping.wakeup)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
@@ -133,7 +140,7 @@ class Daemon:
         return None if found is None else found.adapter
 
     def _open_outbox(self) -> Outbox:
-        self.config.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.config.data, PRIVATE)
         return open_outbox(
             self.config.data / DATABASE,
             keys=self.keys,
@@ -164,10 +171,26 @@ class Daemon:
             for folder in self.config.folders
         }
         self.replies = ReplyWriter(self.outbox, folders, self.clock, self.stopping)
+        self.downloads = DownloadWriter(
+            self.outbox,
+            self.config.downloads,
+            self.clock,
+            self.stopping,
+            self._changed,
+            timedelta(hours=self.config.unread_after_h),
+        )
         self.housekeeping = Housekeeping(self.outbox, self.clock, self.stopping, self._settled)
 
     def _build_intakes(self) -> None:
         self.intakes = [self._intake(folder) for folder in self.config.folders]
+        self.scheduler = Scheduler(
+            {name: system.adapter for name, system in self.systems.items()},
+            self.outbox,
+            self.clock,
+            self.stopping,
+            self._stored,
+            lambda seconds: random.SystemRandom().uniform(0.0, seconds),
+        )
 
     def _intake(self, folder: FolderConfig) -> FolderIntake:
         system = self.systems[folder.system]
@@ -210,6 +233,7 @@ class Daemon:
 
     def _settled(self, settled: Settled) -> None:
         self.replies.wakeup.set()
+        self.downloads.wakeup.set()
         system = self.systems.get(settled.system)  # none: its section was taken out of the configuration
         if system is not None:
             system.dispatcher.wake_all()

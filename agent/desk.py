@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.checks import run_checks
+from agent.control.download_handlers import DownloadHandlers
 from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers, message_json
 from agent.crypto.backends import describe
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.config.model import AgentConfig
     from agent.intake.folder import FolderIntake
+    from agent.intake.schedules import Scheduler
     from agent.keys import KeyRing
     from agent.outbox.base import Outbox, Resolved
     from agent.registry import Registry
+    from agent.replies.downloads import DownloadWriter
     from agent.supervisor import Supervisor
     from agent.system import System
 
@@ -41,6 +44,8 @@ class Running(Protocol):
     supervisor: Supervisor
     systems: dict[str, System]
     intakes: list[FolderIntake]
+    scheduler: Scheduler
+    downloads: DownloadWriter
     asked_to_stop: threading.Event
 
     resolved: Resolved
@@ -63,11 +68,19 @@ class Desk:
         ]
         self._keys = KeyHandlers(daemon.keys, uses, lambda _name: daemon.decided())
         self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided, daemon.resolved)
+        self._downloads = DownloadHandlers(
+            daemon.outbox,
+            daemon.scheduler,
+            lambda: daemon.downloads.trouble,
+            daemon.clock,
+            daemon.config.unread_after_h,
+        )
 
     def handlers(self) -> Mapping[str, Handler]:
         return {
             **self._keys.handlers(),
             **self._outbox.handlers(),
+            **self._downloads.handlers(),
             "status": self.status,
             "submit": self.submit,
             "check": self.check,
@@ -85,6 +98,7 @@ class Desk:
                 {"lane": lane, "state": state, "count": count}
                 for (lane, state), count in sorted(daemon.outbox.counts().items())
             ],
+            "downloads": self._downloads.list({}),
             "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now)],
             "workers": [
                 {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}

@@ -20,7 +20,7 @@ command = Group(
 
 _FORMATS = ("%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y%m%d%H%M%S", "%Y-%m-%d")
 _SCHEDULES = ("系统", "交易", "说明", "每隔（分）", "上次（分钟前）", "下次（分钟后）")
-_FILES = ("系统", "交易", "待写", "未读", "最早")
+_FILES = ("系统", "交易", "待写", "未读", "最早", "注意")
 _name = click.argument("name", metavar="交易")
 _system = click.option("--system", default="", metavar="系统", help="有几个系统时指明是哪个")
 
@@ -42,8 +42,7 @@ def draw(downloads: JsonObject) -> None:
         write_table(_SCHEDULES, [_schedule(one) for one in downloads["schedules"]])
     if downloads["files"]:
         write_line("\n下载的文件")
-        names = ("system", "transaction", "waiting", "unread", "oldest_at")
-        write_table(_FILES, [tuple(cell(one[name]) for name in names) for one in downloads["files"]])
+        write_table(_FILES, [_file(one) for one in downloads["files"]])
     if downloads["trouble"]:
         write_line(
             f"下载文件夹无法写入（错误 {downloads['trouble']}），恢复前不会向平台确认，请检查磁盘和权限"
@@ -107,6 +106,11 @@ def _tell(session: Session, answer: JsonObject, sentence: str) -> None:
         write_json(answer)
     else:
         write_line(sentence)
+
+
+def _file(one: JsonObject) -> tuple[str, ...]:
+    names = ("system", "transaction", "waiting", "unread", "oldest_at")
+    return (*(cell(one[name]) for name in names), "久未取走" if one["late"] else "")
 
 
 def _schedule(one: JsonObject) -> tuple[str, ...]:

@@ -17,9 +17,8 @@ from agent.errors import ConfigurationError
 if TYPE_CHECKING:
     from agent.config import AgentConfig
 
-_PRIVATE: Final = 0o700
-_SHARED: Final = 0o750
-"""The HIS's account reaches its folders, and the data root above them, by its group."""
+_REACHED: Final = 0o750
+"""The data root: the HIS's account reaches its folders below it by its group."""
 
 
 @make_command("init", help="写出带注释的配置样例，并建立数据目录和收发文件夹。已有的文件不会被改动。")
@@ -51,11 +50,11 @@ def command(session: Session, data: Path | None) -> None:
 
 def _write_sample(path: Path, data: Path | None, registry: object) -> bool:
     from agent.config.sample import render_sample
-    from agent.disk import replace_durably
+    from agent.disk import PRIVATE, make_folder, replace_durably
     from agent.registry import Registry
 
     assert isinstance(registry, Registry)
-    make_folder(path.parent, _PRIVATE)
+    make_folder(path.parent, PRIVATE)
     root = data.absolute() if data else None
     sample = render_sample(root, list(registry.protocols().values()))
     replace_durably(path, sample.encode("utf-8"), 0o640)
@@ -64,20 +63,15 @@ def _write_sample(path: Path, data: Path | None, registry: object) -> bool:
 
 def _make_folders(config: AgentConfig) -> Iterator[Path]:
     """Make what is missing; yields what was made."""
+    from agent.disk import PRIVATE, SHARED, make_folder
+
     private = [config.log.file.parent, config.control.path.parent]
     for folder in config.folders:
-        private += [folder.archive, folder.rejected]
-    shared = [path for folder in config.folders for path in (folder.inbox, folder.results, folder.taking)]
-    for paths, mode in (([config.data, *shared], _SHARED), (private, _PRIVATE)):
+        private += [folder.archive, folder.rejected, folder.taking]
+    shared = [path for folder in config.folders for path in (folder.inbox, folder.results)]
+    shared.append(config.downloads)
+    for paths, mode in (([config.data], _REACHED), (shared, SHARED), (private, PRIVATE)):
         for path in paths:
             if not path.exists():
                 make_folder(path, mode)
                 yield path
-
-
-def make_folder(path: Path, mode: int) -> None:
-    """Make ``path`` and its missing parents with ``mode``; what exists keeps its own. Raises OSError."""
-    missing = [parent for parent in (path, *path.parents) if not parent.exists()]
-    for folder in reversed(missing):
-        folder.mkdir(mode=mode)
-        folder.chmod(mode)

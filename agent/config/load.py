@@ -93,6 +93,7 @@ def _parse_text(path: Path, content: bytes) -> dict[str, Any]:
 def _build(path: Path, tables: Tables) -> AgentConfig:
     agent, log, control, keys = (tables.single(section) for section in (AGENT, LOG, CONTROL, KEYS))
     data = path.parent / (agent.pop("data") or "")
+    downloads = data / (agent.pop("downloads") or Path("downloads"))
     log_file = data / (log.pop("file") or Path("logs", "his-agent.jsonl"))
     endpoint = data / (control.pop("path") or Path("control", "endpoint"))
     if agent["node"] >= agent["nodes"]:
@@ -101,6 +102,7 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
     return AgentConfig(
         path=path,
         data=data,
+        downloads=downloads,
         control=ControlConfig(endpoint, **control),
         log=LogConfig(log_file, **log),
         keys=KeysConfig(**keys),

@@ -99,6 +99,9 @@ class AgentConfig:
     node: int = 0
     nodes: int = 1
     answer_within_s: float = 20.0
+    downloads: Path = Path("downloads")
+    """Where downloads are left for the HIS; absolute once loaded."""
+    unread_after_h: float = 24.0
     keys: KeysConfig = field(default_factory=KeysConfig)
     systems: Mapping[str, SystemConfig] = field(default_factory=dict)
     folders: tuple[FolderConfig, ...] = ()

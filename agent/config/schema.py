@@ -91,6 +91,25 @@ AGENT: Final = Section(
             minimum=1,
             maximum=3600,
         ),
+        Setting(
+            "downloads",
+            "path",
+            None,
+            "下载的文件写到哪里，每个交易一个子文件夹；HIS 读完后删除。相对路径从数据根目录算起",
+            "Where downloads are written, a folder for each transaction; the HIS deletes what it has read",
+            example="'\\\\his-server\\downloads'",
+            shown="downloads",
+        ),
+        Setting(
+            "unread_after_h",
+            "number",
+            24,
+            "下载的文件超过多少小时没有被 HIS 取走，就在状态和日志中警告",
+            "Hours after which status and log warn of a download that the HIS has not taken",
+            example="8",
+            minimum=0.01,
+            maximum=8760,
+        ),
     ),
 )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from agent.clock import BEIJING
 from agent.errors import ControlError
 
 if TYPE_CHECKING:
+    from agent.clock import Clock
     from agent.events import JsonObject
     from agent.outbox.base import Outbox
-    from agent.outbox.model import Accepted
+    from agent.outbox.model import Accepted, DownloadTally
 
 
 class Runner(Protocol):
@@ -37,27 +38,29 @@ class Runner(Protocol):
 class DownloadHandlers:
     """Answers hold no payloads."""
 
-    def __init__(self, outbox: Outbox, runner: Runner, trouble: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        runner: Runner,
+        trouble: Callable[[], int],
+        clock: Clock,
+        unread_after_h: float,
+    ) -> None:
         self._outbox = outbox
         self._runner = runner
         self._trouble = trouble
+        self._clock = clock
+        self._unread_after = timedelta(hours=unread_after_h)
 
     def handlers(self) -> Mapping[str, Callable[[JsonObject], JsonObject]]:
         return {"download.list": self.list, "download.run": self.run, "download.again": self.again}
 
     def list(self, _args: JsonObject) -> JsonObject:
+        """``late``: the HIS has left a file of it for longer than is normal."""
+        before = self._clock.now() - self._unread_after
         return {
             "schedules": self._runner.state(),
-            "files": [
-                {
-                    "system": tally.system,
-                    "transaction": tally.transaction,
-                    "waiting": tally.waiting,
-                    "unread": tally.unread,
-                    "oldest_at": tally.oldest_at.isoformat() if tally.oldest_at else None,
-                }
-                for tally in self._outbox.download_tallies()
-            ],
+            "files": [_tally(tally, before) for tally in self._outbox.download_tallies()],
             "trouble": self._trouble(),
         }
 
@@ -75,6 +78,17 @@ class DownloadHandlers:
             who=args["who"],
         )
         return {"submissions": [accepted.submission]}
+
+
+def _tally(tally: DownloadTally, before: datetime) -> JsonObject:
+    return {
+        "system": tally.system,
+        "transaction": tally.transaction,
+        "waiting": tally.waiting,
+        "unread": tally.unread,
+        "oldest_at": tally.oldest_at.isoformat() if tally.oldest_at else None,
+        "late": tally.oldest_at is not None and tally.oldest_at <= before,
+    }
 
 
 def _moment(text: str) -> datetime | None:

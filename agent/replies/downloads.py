@@ -7,14 +7,16 @@ HIS has removed it is how it says that it was read.
 
 from __future__ import annotations
 
+import stat
 import threading
 from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from agent import jsontext
+from agent import jsontext, pulse
 from agent.clock import Clock
 from agent.disk import flush_folder, write_flushed
 from agent.errors import StoreError
@@ -41,23 +43,25 @@ class DownloadWriter:
     clock: Clock
     stopping: threading.Event
     opened: Callable[[], None]
+    unread_after: timedelta = timedelta(hours=24)
     wakeup: threading.Event = field(default_factory=threading.Event)
     trouble: int = field(default=0, init=False)
     """The error number of the last file that could not be written; 0 when all could."""
     _failed: dict[int, float] = field(default_factory=dict, init=False)
     _looked_at: float | None = field(default=None, init=False)
+    _warned: set[tuple[str, datetime]] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         while not self.stopping.is_set():
+            pulse.promise(pulse.FOREIGN_STEP_S)
             self.wakeup.clear()
             try:
-                busy = self.write_due() > 0
+                if self.write_due():
+                    continue
                 self.look_for_taken()
             except StoreError as error:
                 log.error("downloads wait for the outbox", code=error.code)
-                busy = False
-            if not busy:
-                self.clock.wait(self.wakeup, RETRY_S if self._failed else LOOK_S)
+            self.clock.wait(self.wakeup, RETRY_S if self._failed else LOOK_S)
 
     def write_due(self) -> int:
         """Write what is not on disk yet and mark it; returns how many files were written.
@@ -83,7 +87,7 @@ class DownloadWriter:
         folder = self._folder(due.transaction)
         aside = folder / f".{due.number}.writing"
         try:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o750)
+            self._make(folder)
             write_flushed(aside, file_content(due))
             crash_point("downloads.before_rename")
             aside.replace(folder / due.name)
@@ -105,6 +109,21 @@ class DownloadWriter:
         if taken:
             with self.outbox.write() as tx:
                 tx.mark_taken(taken)
+        self._warn_of_unread()
+
+    def _warn_of_unread(self) -> None:
+        """Log what the HIS has left for long, once for each oldest file of a transaction."""
+        before = self.clock.now() - self.unread_after
+        old = {
+            (tally.transaction, tally.oldest_at): tally
+            for tally in self.outbox.download_tallies()
+            if tally.oldest_at is not None and tally.oldest_at <= before
+        }
+        for key, tally in old.items():
+            if key not in self._warned:
+                since = key[1].isoformat()
+                log.warning("downloads unread", transaction=key[0], files=tally.unread, since=since)
+        self._warned = set(old)
 
     def _taken(self) -> list[int]:
         """A folder that cannot be read now, a share that is away, says nothing about its files."""
@@ -124,6 +143,14 @@ class DownloadWriter:
         except OSError as error:
             log.warning("downloads folder cannot be read", transaction=transaction, errno=error.errno)
             return None
+
+    def _make(self, folder: Path) -> None:
+        """Who may read and empty ``root`` may do so in a folder of a transaction. Raises OSError."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o750)
+        if not folder.exists():
+            folder.mkdir(exist_ok=True)
+            folder.chmod(stat.S_IMODE(self.root.stat().st_mode))
+            flush_folder(self.root)
 
     def _folder(self, transaction: str) -> Path:
         return self.root / transaction

@@ -13,12 +13,12 @@ from pathlib import Path
 
 from agent import pulse
 from agent.clock import Clock
-from agent.disk import flush_folder, write_all, write_flushed
+from agent.disk import SHARED, flush_folder, make_folder, write_all, write_flushed
 from agent.errors import StoreError
 from agent.faults import crash_point
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
-from agent.outbox.model import DueReply
+from agent.outbox.model import NOBODY, DueReply
 from agent.replies.naming import place
 from agent.replies.render import render
 
@@ -117,12 +117,15 @@ class ReplyWriter:
             self.mark()
 
     def _write(self, due: list[DueReply]) -> list[DueReply]:
-        """All aside and flushed together, then each to its place, then the folders flushed."""
+        """All aside and flushed together, then each to its place, then the folders flushed. What nobody
+        is to be told counts as written."""
         taken: dict[Path, DueReply] = {}
-        prepared = [one for reply in due if (one := self._prepared(reply, taken)) is not None]
+        told = [reply for reply in due if reply.address != NOBODY]
+        prepared = [one for reply in told if (one := self._prepared(reply, taken)) is not None]
         flushed = self._flushed(prepared)
         crash_point("replies.before_rename")
         written = [one.reply for one in flushed if self._placed(one)]
+        written += [reply for reply in due if reply.address == NOBODY]
         for folder in {one.target.parent for one in flushed}:
             flush_folder(folder)
         return written
@@ -152,7 +155,7 @@ class ReplyWriter:
 
     def _flushed_alone(self, one: Prepared) -> bool:
         try:
-            one.target.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            make_folder(one.target.parent, SHARED)
             write_flushed(one.aside, one.data)
         except OSError as error:
             log.warning("result not written yet", folder=one.reply.address.folder, errno=error.errno)
