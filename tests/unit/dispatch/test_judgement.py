@@ -172,6 +172,22 @@ def test_already_there_without_a_trace_of_ours_is_left_to_a_person():
     assert isinstance(step, GiveUp)
 
 
+PARTLY = Conclusion(Finding.PARTLY, Outcome(Verdict.ACCEPTED, code="OK", message="the rest follows"))
+
+
+def test_a_part_that_arrived_counts_like_a_negative_and_then_goes_on_with_the_rest():
+    findings = Findings(((1, ABSENT), (2, PARTLY)))
+    assert judge_inquiry(findings, RULES, 0) == CountNegative()
+    assert after_negative(1, findings, RULES, resendable=True) == AskAgain(60)
+    assert after_negative(2, findings, RULES, resendable=True) == Settle(PARTLY.outcome, 2)
+
+
+def test_a_whole_answer_found_later_is_worth_more_than_a_part():
+    found = Conclusion(Finding.FOUND, Outcome(Verdict.ACCEPTED, code="OK"))
+    findings = Findings(((1, PARTLY), (2, found)))
+    assert judge_inquiry(findings, RULES, 0) == Settle(found.outcome, 2)
+
+
 def test_three_distrusted_answers_in_a_row_are_too_many():
     suspicion = Suspicion()
     assert [suspicion.note() for _ in range(3)] == [False, False, True]
