@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
+
+PRIVATE: Final = 0o700
+"""Folders of the agent's own."""
+SHARED: Final = 0o770
+"""Folders that accounts of the HIS write and read, by the folder's group."""
+
+
+def make_folder(path: Path, mode: int) -> None:
+    """Make ``path`` and its missing parents with ``mode`` whatever the umask; what exists keeps its own,
+    and a set-group-ID bit that a new folder inherits stays. Windows' new folders inherit their parent's
+    access list. Raises OSError."""
+    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=mode, exist_ok=True)
+        given = stat.S_IMODE(folder.stat().st_mode)
+        if sys.platform != "win32" and given & 0o777 != mode:
+            folder.chmod(given & stat.S_ISGID | mode)
 
 
 def write_all(files: Iterable[tuple[Path, bytes]], mode: int = 0o640) -> None:

@@ -23,6 +23,7 @@ from logging.handlers import RotatingFileHandler
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from agent.clock import Clock, SystemClock
+from agent.disk import PRIVATE, make_folder
 from agent.errors import AgentError, ConfigurationError
 from agent.masking import Masker
 
@@ -139,7 +140,7 @@ def _worth_telling(record: logging.LogRecord) -> bool:
 
 def _file_handler(log: LogConfig) -> logging.Handler:
     try:
-        log.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(log.file.parent, PRIVATE)
         return _File(log.file, log.max_mb * _MEGABYTE, log.keep)
     except OSError as error:
         raise ConfigurationError(

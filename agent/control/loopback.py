@@ -20,6 +20,7 @@ from agent.clock import SystemClock
 from agent.control.handshake import greet_as_client, greet_as_server
 from agent.control.lines import Lines
 from agent.control.refusals import already_running, not_running
+from agent.disk import PRIVATE, make_folder
 from agent.errors import ConfigurationError, ControlError
 
 _HOST: Final = "127.0.0.1"
@@ -114,7 +115,7 @@ class LoopbackEndpoint:
 
     def _publish(self, place: _Place) -> None:
         """Written aside, closed to others while still empty, then renamed into place."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_folder(self._path.parent, PRIVATE)
         aside = self._path.with_name(f"{self._path.name}.{secrets.token_hex(4)}.tmp")
         try:
             handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

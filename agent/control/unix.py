@@ -16,6 +16,7 @@ if sys.platform != "win32":
 
     from agent.control.lines import Lines
     from agent.control.refusals import already_running, not_running
+    from agent.disk import PRIVATE, make_folder
     from agent.errors import ConfigurationError, ControlError
 
     _LONGEST_ADDRESS: Final = 107
@@ -79,7 +80,7 @@ if sys.platform != "win32":
 
         def _make_folder(self) -> None:
             try:
-                self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                make_folder(self._path.parent, PRIVATE)
             except OSError as error:
                 raise ConfigurationError(
                     f"无法建立目录 {self._path.parent}：{error.strerror}", hint="请检查上级目录的权限"

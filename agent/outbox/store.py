@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.clock import Clock, SystemClock
+from agent.disk import PRIVATE, make_folder
 from agent.errors import AgentError, StoreDamaged, StoreError
 from agent.events import JsonObject
 from agent.outbox import auditing, migrating
@@ -57,7 +58,7 @@ class SqliteOutbox:
         border = Border(sealer)
         self._noted: dict[int, int] = {}
         self._marking: dict[int, int] = {}
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent, PRIVATE)
         self._ownership = take_ownership(path, clock)
         try:
             connection = _open(path, border, clock, check=not self._ownership.machine_ran_on)

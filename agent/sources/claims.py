@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from agent.clock import BEIJING
+from agent.disk import PRIVATE, make_folder
 from agent.errors import ConfigurationError
 from agent.faults import crash_point
 from agent.sources.arrivals import Arrival
@@ -35,7 +36,7 @@ class Claims:
     def prepare(self) -> None:
         """Create the taking folder. Raises ConfigurationError if it is not on the inbox's volume."""
         folder = self._folder
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder, PRIVATE)
         if folder.stat().st_dev != self._settings.inbox.stat().st_dev:
             raise ConfigurationError(
                 f"文件夹 {self._settings.name} 的 taking 与 inbox 不在同一个卷上",
@@ -94,7 +95,7 @@ class Claims:
         """Whether the taking folder exists; makes it anew if somebody removed it."""
         existed = self._folder.is_dir()
         with contextlib.suppress(OSError):  # the next scan tells what is wrong with the inbox
-            self._folder.mkdir(exist_ok=True)
+            make_folder(self._folder, PRIVATE)
         return existed
 
     def grown(self, claimed: Claimed, looks: tuple[int, int] | None) -> bool:

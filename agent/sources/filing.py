@@ -11,7 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
-from agent.disk import flush_folder
+from agent.disk import PRIVATE, flush_folder, make_folder
 from agent.faults import crash_point
 from agent.logs import get_logger
 from agent.sources.base import Claimed
@@ -61,7 +61,7 @@ def file_away(source: Path, folder: Path, name: str, suffix: str) -> None:
         _file_away(source, folder, name, suffix)
     except FileNotFoundError:
         if os.path.lexists(source):
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder, PRIVATE)
             _file_away(source, folder, name, suffix)
 
 

@@ -9,6 +9,7 @@ from collections import deque
 from datetime import datetime
 
 from agent.backoff import Backoff
+from agent.disk import SHARED, make_folder
 from agent.logs import get_logger
 from agent.sources.arrivals import Arrivals
 from agent.sources.claims import Claims
@@ -63,7 +64,7 @@ class Inbox:
     def open(self, now: float) -> None:
         """Make the folders, begin to watch, scan next. Raises ConfigurationError and OSError."""
         self.close()
-        self._settings.inbox.mkdir(parents=True, exist_ok=True)
+        make_folder(self._settings.inbox, SHARED)
         self._claims.prepare()
         self._identity = self._identity_now()
         self._arrivals.clear()

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agent.disk import flush_folder, replace_durably, write_flushed
+from agent.disk import PRIVATE, SHARED, flush_folder, make_folder, replace_durably, write_flushed
 
 
 def test_a_replaced_file_holds_the_new_bytes_and_nothing_is_left_aside(tmp_path):
@@ -35,3 +35,28 @@ def test_a_missing_folder_is_an_os_error(tmp_path):
         write_flushed(tmp_path / "no" / "file", b"")
     with pytest.raises(FileNotFoundError):
         flush_folder(tmp_path / "no")
+
+
+@pytest.fixture
+def narrow_umask():
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+def test_new_folders_have_their_mode_whatever_the_umask_and_old_ones_keep_theirs(tmp_path, narrow_umask):
+    tmp_path.chmod(0o755)
+    make_folder(tmp_path / "shared" / "inbox", SHARED)
+    make_folder(tmp_path / "shared" / "private", PRIVATE)
+    make_folder(tmp_path / "shared", PRIVATE)
+    modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in (".", "shared", "shared/inbox")]
+    assert modes == [0o755, 0o770, 0o770]
+    assert stat.S_IMODE((tmp_path / "shared" / "private").stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
+def test_a_new_folder_keeps_the_group_that_its_parent_hands_down(tmp_path, narrow_umask):
+    tmp_path.chmod(0o3770)
+    make_folder(tmp_path / "ministry", SHARED)
+    assert stat.S_IMODE((tmp_path / "ministry").stat().st_mode) == 0o2770

@@ -259,9 +259,15 @@ def test_init_never_touches_a_configuration_that_is_there_but_makes_its_missing_
 def test_folders_of_the_his_are_reachable_by_its_group_and_the_rest_is_private(configured: Path) -> None:
     config = load(configured)
     folder = config.folders[0]
-    shared = (folder.inbox, folder.results, folder.taking)
-    private = (folder.archive, folder.rejected, config.log.file.parent, config.control.path.parent)
-    assert {path.stat().st_mode & 0o777 for path in shared} == {0o750}
+    shared = (folder.inbox, folder.results)
+    private = (
+        folder.archive,
+        folder.rejected,
+        folder.taking,
+        config.log.file.parent,
+        config.control.path.parent,
+    )
+    assert {path.stat().st_mode & 0o777 for path in shared} == {0o770}
     assert {path.stat().st_mode & 0o777 for path in private} == {0o700}
 
 
