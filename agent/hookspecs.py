@@ -9,8 +9,9 @@ socket or database, asks no clock and keeps no state between calls; keys reach i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Protocol
 
 import pluggy
@@ -190,6 +191,27 @@ class ProtocolCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Cast:
+    """What one station plays with: the system's settings, in whose texts ``{url}`` stands for the
+    rehearsed platform's address, and the texts of its keys by their names in the keyring."""
+
+    settings: Mapping[str, Any]
+    keys: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """Both sides of a protocol on one machine, for ``his-agent demo``.
+
+    ``options`` go to its rehearsal server. ``stations`` are by name: every system plays at
+    ``hospital``. ``story`` is the package with ``story.toml`` and its files (``agent.demo.story``)."""
+
+    options: tuple[str, ...]
+    stations: Mapping[str, Cast]
+    story: str
+
+
+@dataclass(frozen=True, slots=True)
 class ProtocolSpec:
     """A protocol as it registers itself. ``build`` and ``prepare`` may raise ConfigurationError."""
 
@@ -204,6 +226,8 @@ class ProtocolSpec:
     prepare: Callable[[Mapping[str, Any]], Preparation | None] | None = None
     """What submissions go through before they are planned; None where the settings want nothing."""
     commands: Sequence[ProtocolCommand] = ()
+    rehearse: Callable[[Path], Rehearsal] | None = None
+    """Prepare a demo in an empty folder: what the platform reads from files, such as its keys, is there."""
 
 
 class Hooks:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from agent.demo.stage import eventually
+from agent.demo.processes import eventually
 from tests.acceptance.workload import (
     OTHER_INSTITUTION,
     OTHER_PERSON,

@@ -14,7 +14,7 @@ from agent.config import AgentConfig, load
 from agent.control.verbs import complete
 from agent.crypto.keys import generate
 from agent.daemon import Daemon
-from agent.demo.stage import eventually
+from agent.demo.processes import eventually
 from agent.desk import Desk
 from agent.keys import KeyRing
 from agent.keys_memory import MemoryKeyring

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from agent.clock import SystemClock
-from agent.demo.stage import eventually
+from agent.demo.processes import eventually
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.exchange import Exchange
 from agent.dispatch.state import LaneSettings

@@ -1,0 +1,135 @@
+"""Plays stories on real processes: drops each act's files, waits for its results, checks its proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from agent.demo.processes import Platform, StageError, Station, eventually
+from agent.demo.story import Act, Proof, Step, Story
+
+PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of one step."""
+
+    act: Act
+    step: Step
+    results: tuple[dict[str, Any], ...]
+    faults: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()
+
+
+@dataclass(slots=True)
+class Player:
+    """``stations`` by name. ``now`` fills the marks in the files."""
+
+    story: Story
+    platform: Platform
+    stations: Mapping[str, Station]
+    now: datetime
+    played: list[Played] = field(default_factory=list, init=False)
+    broken: list[str] = field(default_factory=list, init=False)
+
+    def play(self) -> None:
+        """All acts in order. What is not as told goes to ``broken`` and the story goes on; an answer that
+        never comes ends it. Raises StageError."""
+        for act in self.story.acts:
+            self._play(act)
+            self.broken.extend(
+                f"{self.story.title}·{act.title}：{what}"
+                for proof in act.proofs
+                for what in self._unproven(act, proof)
+            )
+
+    def _play(self, act: Act) -> None:
+        station, system = self.stations[act.station], self.story.system
+        for step in act.steps:
+            if step.fault:
+                self.platform.admin("faults", "POST", [step.fault])
+            for name in step.beside:
+                station.drop(system, name, self.story.content(name, self.now))
+            station.drop(system, step.file, self.story.content(step.file, self.now))
+        for step in act.steps:
+            self.played.append(self._await(act, step, station))
+
+    def _await(self, act: Act, step: Step, station: Station) -> Played:
+        found: dict[str, dict[str, Any]] = {}
+
+        def there() -> bool:
+            found.clear()
+            found.update(results_of(step.file, station, self.story.system))
+            return len(found) >= step.results
+
+        try:
+            eventually(there, f"{step.file} 的结果", PATIENCE_S)
+        except StageError:
+            self.broken.append(f"{self.story.title}·{act.title}：{step.file} 没有等到结果")
+            raise
+        told = tuple(found.values())
+        faults = tuple(dict.fromkeys(_differences(step, told)))
+        self.broken.extend(f"{self.story.title}·{act.title}：{step.file} {fault}" for fault in faults)
+        folder = station.results(self.story.system)
+        return Played(act, step, told, faults, tuple(folder / name for name in found))
+
+    def _unproven(self, act: Act, proof: Proof) -> Iterator[str]:
+        if proof.ledger:
+            calls = rows_per_call(self.platform, proof.ledger)
+            if calls[-len(proof.calls) :] != list(proof.calls):
+                yield f"{proof.ledger} 在平台上的批次是 {calls}，应为 {list(proof.calls)}"
+        if proof.downloads:
+            folder = self.stations[act.station].downloads(proof.downloads)
+            eventually(
+                lambda: folder.is_dir() and len(_visible(folder)) >= proof.files, f"下载 {folder.name}"
+            )
+            count = len(_visible(folder))
+            if count != proof.files:
+                yield f"{proof.downloads} 的下载文件有 {count} 个，应为 {proof.files} 个"
+
+
+def results_of(file: str, station: Station, system: str) -> dict[str, dict[str, Any]]:
+    """The final results of a dropped file, by the names of the result files."""
+    return {
+        name: result
+        for name, result in station.final_results(system).items()
+        if name.startswith(f"{file}.") and name.endswith(".result.json")
+    }
+
+
+def rows_per_call(platform: Platform, transaction: str) -> list[int]:
+    """How many rows each call of a transaction brought, in the order in which the platform did them."""
+    entries = platform.admin(f"ledger?transaction={transaction}&limit=100000")["entries"]
+    calls: list[int] = []
+    last = None
+    for entry in entries:
+        if entry["wire_id"] == last:
+            calls[-1] += 1
+        else:
+            calls.append(1)
+        last = entry["wire_id"]
+    return calls
+
+
+def _differences(step: Step, results: tuple[dict[str, Any], ...]) -> Iterator[str]:
+    if len(results) != step.results:
+        yield f"有 {len(results)} 个结果，应为 {step.results} 个"
+    for result in results:
+        if result["state"] != step.state:
+            said = "；".join(fault["message"] for fault in result.get("errors", ())) or result.get(
+                "message", ""
+            )
+            yield f"是 {result['state']}（{result.get('code', '')} {said}），应为 {step.state}"
+        elif step.rows is not None and len(result.get("rows", ())) != step.rows:
+            yield f"结果说明了 {len(result.get('rows', ()))} 行，应为 {step.rows} 行"
+        elif result["state"] == "accepted" and result.get("settled_by", step.settled_by) != step.settled_by:
+            yield f"由 {result['settled_by']} 得知，应为 {step.settled_by}"
+
+
+def _visible(folder: Path) -> list[PurePath]:
+    found = folder.iterdir() if folder.is_dir() else iter(())
+    return [path for path in found if not path.name.startswith(".")]

@@ -1,0 +1,120 @@
+"""A story: what a HIS drops, act by act, and what must become of each file.
+
+A protocol ships its story as a package of data: ``story.toml`` and the files that it names. ::
+
+    title = "…"
+    [[act]]
+    title = "…"
+    station = "hospital"              # the station whose HIS drops the files; "hospital" unless given
+    [[act.step]]
+    file = "01-….json"                # dropped as it is, the marks below filled in
+    with = ["….pdf"]                  # files that it names, put beside it first
+    fault = "lose-answer/ST007=1"     # a switch of the rehearsed platform, set before the file is dropped
+    state = "accepted"                # what its final result must say; "accepted" unless given
+    results = 1                       # how many results it has: a CSV may hold many submissions
+    rows = 500                        # how many rows its result must tell of
+    settled_by = "inquiry"            # "answer" unless given
+    [[act.proof]]                     # checked when the act is over
+    ledger = "GYU102"                 # what the platform did, in order
+    calls = [500, 500, 200]           # rows of each call
+    [[act.proof]]
+    downloads = "GYD101"              # files that the agent left for the HIS
+    files = 1
+
+In texts ``{{today}}``, ``{{yesterday}}``, ``{{month}}`` (of last month) stand for days as YYYYMMDD and
+YYYYMM, ``{{year}}`` for this year.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from importlib.resources import files
+from pathlib import PurePath
+from typing import Any, Final
+
+HOSPITAL: Final = "hospital"
+_TEXTS: Final = frozenset({".json", ".csv", ".xml"})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A file to drop, and what must become of it."""
+
+    file: str
+    beside: tuple[str, ...] = ()
+    fault: str = ""
+    state: str = "accepted"
+    results: int = 1
+    rows: int | None = None
+    settled_by: str = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the platform's ledger, or the download folder, must show when an act is over."""
+
+    ledger: str = ""
+    calls: tuple[int, ...] = ()
+    downloads: str = ""
+    files: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    title: str
+    station: str
+    steps: tuple[Step, ...]
+    proofs: tuple[Proof, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """``package`` holds the files."""
+
+    system: str
+    title: str
+    package: str
+    acts: tuple[Act, ...] = field(repr=False)
+
+    def content(self, name: str, now: datetime) -> bytes:
+        """A file as it is dropped on a day."""
+        raw = (files(self.package) / name).read_bytes()
+        if PurePath(name).suffix.lower() not in _TEXTS:
+            return raw
+        for mark, day in _marks(now):
+            raw = raw.replace(b"{{%s}}" % mark, day.encode("ascii"))
+        return raw
+
+
+def load_story(system: str, package: str) -> Story:
+    """Read ``story.toml``. Raises TypeError for a key that is none."""
+    table = tomllib.loads((files(package) / "story.toml").read_text(encoding="utf-8"))
+    return Story(system, table["title"], package, tuple(_act(item) for item in table["act"]))
+
+
+def _act(table: Mapping[str, Any]) -> Act:
+    return Act(
+        title=table["title"],
+        station=table.get("station", HOSPITAL),
+        steps=tuple(_step(dict(item)) for item in table.get("step", [])),
+        proofs=tuple(_proof(dict(item)) for item in table.get("proof", [])),
+    )
+
+
+def _step(table: dict[str, Any]) -> Step:
+    return Step(beside=tuple(table.pop("with", ())), **table)
+
+
+def _proof(table: dict[str, Any]) -> Proof:
+    return Proof(calls=tuple(table.pop("calls", ())), **table)
+
+
+def _marks(now: datetime) -> Iterator[tuple[bytes, str]]:
+    first = now.replace(day=1)
+    yield b"today", f"{now:%Y%m%d}"
+    yield b"yesterday", f"{now - timedelta(days=1):%Y%m%d}"
+    yield b"month", f"{first - timedelta(days=1):%Y%m}"
+    yield b"year", f"{now:%Y}"
