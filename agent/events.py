@@ -180,15 +180,6 @@ class Deadline:
     about: str
 
 
-class Role(StrEnum):
-    """What a message is to its submission. ``BEFORE`` serves the main ones: a refusal, or a partial one,
-    means that they are not sent. ``AFTER`` adds to them: its failure cancels nothing of the submission."""
-
-    MAIN = "main"
-    BEFORE = "before"
-    AFTER = "after"
-
-
 @dataclass(frozen=True, slots=True)
 class Draft:
     """One transaction to be sent, without wire numbers; becomes one message of the outbox.
@@ -224,7 +215,8 @@ class Draft:
     memo: JsonObject = field(default_factory=dict, repr=False)
     """The protocol's own note on how to go on after the answer; JSON, never sent."""
     deadlines: tuple[Deadline, ...] = ()
-    role: Role = Role.MAIN
+    serves: bool = False
+    """What it brings is for the submission's other messages: it is none of the submission's own success."""
 
 
 @dataclass(frozen=True, slots=True)

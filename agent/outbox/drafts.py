@@ -26,6 +26,7 @@ def draft_value(draft: Draft) -> Json:
             draft.cancels,
             draft.gated,
             draft.apart,
+            draft.serves,
         ],
         [_need_value(need) for need in draft.needs],
         [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
@@ -47,6 +48,7 @@ def value_draft(value: list[Any]) -> Draft:
         cancels,
         gated,
         apart,
+        serves,
     ) = flags
     return Draft(
         transaction=transaction,
@@ -67,6 +69,7 @@ def value_draft(value: list[Any]) -> Draft:
         cancels=cancels,
         gated=gated,
         apart=apart,
+        serves=serves,
         memo=memo,
     )
 

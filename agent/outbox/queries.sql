@@ -53,7 +53,7 @@ FROM submission WHERE number = ?;
 
 -- name: message_states
 -- How a submission's messages stand: covered by message_submission.
-SELECT state, count(*) AS count FROM message WHERE submission = ? GROUP BY state;
+SELECT state, serves, count(*) AS count FROM message WHERE submission = ? GROUP BY state, serves;
 
 -- name: change_submission
 -- A new revision of its result.
@@ -189,8 +189,8 @@ INSERT INTO control_event (event_key, done) VALUES (?, ?);
 -- name: add_message
 INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear,
     interactive, serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, stop_on_refusal,
-    cancels, row_from, row_to, valid_until)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+    cancels, serves, row_from, row_to, valid_until)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: count_message
 UPDATE submission SET messages = messages + ? WHERE number = ?;
@@ -295,6 +295,31 @@ UPDATE message SET state = 'ready' WHERE submission = ? AND state = 'staging';
 
 -- name: staging_lanes
 SELECT lane, count(*) AS count FROM message WHERE submission = ? AND state = 'staging' GROUP BY lane;
+
+-- ============ files that messages carry
+
+-- name: content_there
+SELECT 1 FROM content WHERE submission = ? AND digest_key = ?;
+
+-- name: content
+SELECT content_sealed FROM content WHERE submission = ? AND digest_key = ?;
+
+-- name: add_content
+INSERT INTO content (submission, digest_key, content_sealed) VALUES (?, ?, ?);
+
+-- name: add_content_use
+INSERT OR IGNORE INTO content_use (message, digest_key) VALUES (?, ?);
+
+-- name: remove_content_uses
+DELETE FROM content_use WHERE message = ?;
+
+-- name: remove_unused_contents
+DELETE FROM content WHERE submission = ? AND digest_key NOT IN (
+    SELECT u.digest_key FROM message m INDEXED BY message_submission JOIN content_use u ON u.message = m.number
+    WHERE m.submission = ?);
+
+-- name: remove_contents
+DELETE FROM content WHERE submission = ?;
 
 -- name: lapsed
 -- Messages whose life has run out and that no lane will come to by itself.
@@ -651,7 +676,7 @@ DELETE FROM series WHERE day <> '' AND day < ?;
 
 -- name: result_messages
 -- The messages of a submission with their answers and the attempt that settled each.
-SELECT m.number, m.transaction_code, m.state, m.code, m.settled_by, m.tries, m.row_from, m.row_to,
+SELECT m.number, m.transaction_code, m.state, m.code, m.settled_by, m.tries, m.row_from, m.row_to, m.serves,
     a.content_sealed, t.number AS attempt, t.state AS attempt_state, t.started_at, t.ids_sealed
 FROM message m LEFT JOIN answer a ON a.message = m.number
     LEFT JOIN attempt t ON t.message = m.number AND t.number = coalesce(m.settled_attempt, m.tries)

@@ -36,6 +36,8 @@ class Part:
     sent_at: int | None
     faults: Sequence[JsonObject] = ()
     """For which it was refused here, at its claim."""
+    serves: bool = False
+    """It carries what others of the submission need: its rows are none of the submission."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ class Story:
     revision: int
     faults: Sequence[JsonObject]
     warnings: Sequence[JsonObject]
+    expired_says: str
     received_at: int
     finished_at: int | None
     deadline_at: int | None
@@ -62,7 +65,7 @@ def compose(story: Story) -> JsonObject:
     """The result's JSON object."""
     decisive = _decisive(story)
     faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
-    told = sentence(story.state, story.replaced_by, len(faults), story.blockers)
+    told = sentence(story.state, story.replaced_by, len(faults), story.blockers, story.expired_says)
     result: JsonObject = {
         "id": story.id,
         "system": story.system,
@@ -136,7 +139,7 @@ def _rows(story: Story) -> list[JsonObject]:
     """Every row's fate in order; while batches are on their way, only their number is told."""
     if story.state not in FINAL:
         return []
-    listed = [part for part in story.parts if part.row_range or part.rows]
+    listed = [part for part in story.parts if (part.row_range or part.rows) and not part.serves]
     if len(listed) == 1 and not listed[0].rows:
         return []
     told: dict[tuple[str, int], JsonObject] = {}

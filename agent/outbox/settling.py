@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.errors import Fault, StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
-from agent.outbox import blocking, facts, holding, receiving, scopes, storing
+from agent.outbox import blocking, contents, facts, holding, receiving, scopes, storing
 from agent.outbox.answers import store_answer
 from agent.outbox.auditing import Details
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
@@ -124,6 +124,8 @@ def end(
     finished = None if state in _UNDECIDED else to_micros(now)
     work.run("end_message", state, code, settled_by, attempt, finished, number)
     work.moved(message, state, _told(code, settled_by, attempt))
+    if finished is not None:
+        contents.release(work, message["submission"], number)
     if state in _UNDECIDED:
         blocking.keep_aside(work, number, message["position"], rows)
     failing = _failing_scopes(work, message, state, rows, refused)
@@ -190,7 +192,7 @@ def _cancel_later(work: Work, message: Row, now: datetime) -> list[Held]:
     rows: list[Held] = []
     later = work.all("later_siblings", message["submission"], message["position"], message["number"])
     for sibling in later:
-        held = cancel(work, sibling, to_micros(now))
+        held = cancel(work, sibling["number"], to_micros(now))
         rows += held if sibling["blocks"] else []
     return rows
 
@@ -199,15 +201,18 @@ def withdraw_unsent(work: Work, submission: int, now: int) -> int:
     """Cancel all of a submission that has not been sent; returns how many messages that were."""
     unsent = work.all("later_siblings", submission, -1, -1)
     for message in unsent:
-        cancel(work, message, now)
+        cancel(work, message["number"], now)
     return len(unsent)
 
 
-def cancel(work: Work, message: Row, now: int) -> list[Held]:
+def cancel(work: Work, number: int, now: int) -> list[Held]:
+    """Looks at the message anew: cancelling one that was parked may have let the next one go."""
+    message = work.need("message", number)
     check_move(message["number"], State(message["state"]), State.CANCELLED)
     rows = _leave(work, message)
     if message["state"] == State.PARKED:
         blocking.lift_of(work, message["number"])
     work.run("end_message", State.CANCELLED, "", "", None, now, message["number"])
     work.moved(message, State.CANCELLED)
+    contents.release(work, message["submission"], message["number"])
     return rows

@@ -37,6 +37,9 @@ QUEUED = "queued"
 QUERYING = "querying"
 """What a HIS sees while a submission is on its way; all its other states are states of messages."""
 
+_NONE: Mapping[str, int] = {}
+_UNDER_WAY = frozenset({State.STAGING, State.READY, State.IN_FLIGHT, State.HELD})
+_FAILED = (State.PARTIAL, State.REJECTED, State.INVALID, State.EXPIRED)
 _WAITING = (State.UNKNOWN, State.PARKED, State.BLOCKED)
 
 
@@ -50,16 +53,22 @@ def check_move(message: int, old: State, new: State) -> None:
         )
 
 
-def submission_state(counts: Mapping[str, int]) -> str:
-    """The state of a submission from its messages' states."""
+def submission_state(counts: Mapping[str, int], serving: Mapping[str, int] = _NONE) -> str:
+    """The state of a submission from the states of its messages, and of those that only serve them."""
+    there = {state for states in (counts, serving) for state, count in states.items() if count}
     for state in _WAITING:
-        if counts.get(state):
+        if state in there:
             return state.value
-    if counts.get(State.INQUIRING):
+    if State.INQUIRING in there:
         return QUERYING
-    if any(counts.get(state) for state in (State.STAGING, State.READY, State.IN_FLIGHT, State.HELD)):
+    if there & _UNDER_WAY:
         return QUEUED
-    return _final_state(counts)
+    own = _final_state(counts)
+    failed = own == State.CANCELLED and any(serving.get(state) for state in _FAILED)
+    if not failed:
+        return own
+    refused = serving.get(State.PARTIAL, 0) + serving.get(State.REJECTED, 0)
+    return _final_state({**serving, State.ACCEPTED: 0, State.PARTIAL: 0, State.REJECTED: refused})
 
 
 def _final_state(counts: Mapping[str, int]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from agent.events import Deadline, Draft, Scope
-from agent.outbox import blocking, receiving, scopes
+from agent.outbox import blocking, contents, receiving, scopes
 from agent.outbox.drafts import draft_value
 from agent.outbox.model import LaneKey, State
 from agent.outbox.scopes import EXCLUSIVE, SHARED, WAITER, Held, Place
@@ -32,6 +32,8 @@ class Owner:
     staged: bool = False
     now: bool = False
     linked: bool = False
+    files: bool = False
+    """Its messages may carry files, which are kept."""
     extra: tuple[Held, ...] = ()
     after: tuple[int, ...] = ()
     blocked_by: frozenset[int] = field(default=frozenset())
@@ -112,12 +114,15 @@ def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, sta
         draft.expiry_blocks,
         draft.stop_on_refusal,
         draft.cancels,
+        draft.serves,
         row_from,
         row_to,
         owner.valid_until,
     )
     sealed = work.border.seal("draft|content", place.message, draft_value(draft))
     work.run("add_draft", place.message, sealed)
+    if owner.files:
+        contents.use(work, owner.number, place.message, draft)
 
 
 def _rows(work: Work, owner: Owner, draft: Draft) -> list[Held]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 from agent.errors import Fault
@@ -24,12 +25,13 @@ def finish_step(work: Work) -> None:
 def restate(work: Work, number: int) -> None:
     """Compute a submission's state anew; a change is a new revision, due at its addresses."""
     old = work.need("submission", number)
-    counts = {row["state"]: row["count"] for row in work.all("message_states", number)}
+    counts, serving = _counts(work, number)
     if old["staged"] or old["state"] in FINAL:
         return
-    state = submission_state(counts)
-    done, waiting = progress(counts)
-    total = sum(counts.values())
+    state = submission_state(counts, serving)
+    every = Counter(counts) + Counter(serving)
+    done, waiting = progress(every)
+    total = every.total()
     if (state, total, done, waiting) == (old["state"], old["messages"], old["done"], old["waiting"]):
         return
     now = work.now()
@@ -39,6 +41,15 @@ def restate(work: Work, number: int) -> None:
         work.run("forget_deadlines", number)
     elif total > 0:
         work.run("reply_interim", now, number)
+
+
+def _counts(work: Work, number: int) -> tuple[dict[str, int], dict[str, int]]:
+    """A submission's messages by state: its own, and those that only serve them."""
+    own: dict[str, int] = {}
+    serving: dict[str, int] = {}
+    for state, serves, count in work.all("message_states", number):
+        (serving if serves else own)[state] = count
+    return own, serving
 
 
 def warn(work: Work, message: int, warnings: Sequence[Fault]) -> None:

@@ -53,6 +53,7 @@ class Teller:
             revision=row["revision"],
             faults=about["faults"],
             warnings=about["warnings"],
+            expired_says=about["expired_says"],
             received_at=row["received_at"],
             finished_at=row["finished_at"],
             deadline_at=row["deadline_at"],
@@ -83,6 +84,7 @@ class Teller:
             row_range=None if row["row_from"] is None else (row["row_from"], row["row_to"]),
             wire_id=self.wire_id(row) if left else "",
             sent_at=row["started_at"] if left else None,
+            serves=bool(row["serves"]),
         )
 
     def wire_id(self, row: Row) -> str:

@@ -14,7 +14,7 @@ from itertools import groupby
 from agent.catalog import Catalog, TransactionSpec
 from agent.clock import BEIJING
 from agent.errors import Fault, SubmissionInvalid
-from agent.events import SLOT, Deadline, Draft, Json, JsonObject, Need, Plan, Role, Submission
+from agent.events import SLOT, Deadline, Draft, Json, JsonObject, Need, Plan, Submission
 from agent.protocol.attachments import stand_for
 from agent.protocol.deadlines import deadlines_of
 from agent.protocol.drafts import drafts_of
@@ -76,8 +76,8 @@ class Planner:
         ]
         if faults:
             raise SubmissionInvalid(faults)
-        before = [draft for draft in carriers if draft.role is Role.BEFORE]
-        after = [draft for draft in carriers if draft.role is Role.AFTER]
+        before = [draft for draft in carriers if draft.serves]
+        after = [draft for draft in carriers if not draft.serves]
         mains = [
             _referring(draft, reading.uploads)
             for draft in self._drafts(self.spec, _slotted(normal.data, reading))
@@ -109,7 +109,8 @@ class Planner:
                 rows=None,
                 scopes=tuple(dict.fromkeys((*draft.scopes, *scopes))),
                 interactive=self.spec.class_ == "interactive",
-                role=Role.AFTER if invoice else Role.BEFORE,
+                serves=not invoice,
+                cancels=not invoice,
                 stop_on_refusal=not invoice,
             )
             for draft in self._drafts(upload, body)

@@ -33,10 +33,10 @@ CREATE TABLE lane (
 --   digest_key of the digest of its content, null when there is none; former: who held the id before
 --   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked,
 --              held
---   staged     1 until a large submission is published
+--   staged     1 until a large submission is published; 2 while files that it names are waited for
 --   awaited    1 when another submission waits for its end ("after")
 --   purged     1 when its messages were removed and its final result is in kept_result
---   about_sealed  {id, faults, warnings, scopes}
+--   about_sealed  {id, faults, warnings, scopes, wants}
 CREATE TABLE submission (
     number           INTEGER PRIMARY KEY,
     position         INTEGER NOT NULL,
@@ -123,6 +123,7 @@ CREATE INDEX reply_due ON reply (due_at, number) WHERE due_at IS NOT NULL;
 --   serial     1 when it travels in its lane, 0 in the stream beside it
 --   row_from, row_to   the half-open range of the submission's rows that it carries
 --   cancels    1 when its refusal cancels what comes after it of its submission
+--   serves     1 when it is for the submission's other messages: none of the submission's own success
 --   tries      attempts so far; withdrawn: how many of the latest in a row left no byte
 --   doubts     attempts whose fate is, or was, unknown
 --   settled_attempt    the attempt that its outcome belongs to
@@ -144,6 +145,7 @@ CREATE TABLE message (
     expiry_blocks    INTEGER NOT NULL,
     stop_on_refusal  INTEGER NOT NULL,
     cancels          INTEGER NOT NULL DEFAULT 1,
+    serves           INTEGER NOT NULL DEFAULT 0,
     row_from         INTEGER,
     row_to           INTEGER,
     valid_until      INTEGER,
@@ -165,10 +167,25 @@ CREATE INDEX message_eligible ON message (lane, interactive DESC, position, numb
 -- the database itself refuses two.
 CREATE UNIQUE INDEX message_flying ON message (lane, CASE serial WHEN 1 THEN 0 ELSE number END)
     WHERE state IN ('in_flight', 'inquiring');
-CREATE INDEX message_submission ON message (submission, state);
+CREATE INDEX message_submission ON message (submission, state, serves);
 CREATE INDEX message_waiting ON message (state, number) WHERE state IN ('unknown', 'parked', 'blocked');
 CREATE INDEX message_lapsing ON message (valid_until)
     WHERE valid_until IS NOT NULL AND state IN ('ready', 'blocked', 'parked', 'held');
+
+-- Files that a submission's messages carry, each once; and which message carries which. A file goes with the
+-- last message that can still be sent with it.
+--   digest_key   of the file's digest
+CREATE TABLE content (
+    submission     INTEGER NOT NULL REFERENCES submission (number),
+    digest_key     BLOB NOT NULL,
+    content_sealed BLOB NOT NULL,
+    UNIQUE (submission, digest_key)
+) STRICT;
+CREATE TABLE content_use (
+    message    INTEGER NOT NULL REFERENCES message (number),
+    digest_key BLOB NOT NULL,
+    PRIMARY KEY (message, digest_key)
+) STRICT, WITHOUT ROWID;
 
 -- What a message carries, and what came back: apart, so that no change of state rewrites them.
 CREATE TABLE draft (
