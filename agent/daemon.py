@@ -112,6 +112,8 @@ class Daemon:
         late = self.supervisor.join(DRAIN_WITHIN_S, self.manager.stopping)
         for system in self.systems.values():
             system.transport.abort() if late else system.transport.close()
+            if system.preparation is not None:
+                system.preparation.close()
         if late:
             log.warning("workers cut off", workers=list(late))
             late = self.supervisor.join(CUT_WITHIN_S, self.manager.stopping)
@@ -215,6 +217,7 @@ class Daemon:
             clock=self.clock,
             stopping=self.stopping,
             stored=self._stored,
+            preparation=system.preparation,
         )
 
     def _build_control(self) -> None:

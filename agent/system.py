@@ -12,7 +12,7 @@ from agent.config.model import SystemConfig
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.exchange import Exchange
 from agent.dispatch.state import LaneSettings
-from agent.hookspecs import KeySource, ProtocolAdapter, ProtocolSpec
+from agent.hookspecs import KeySource, Preparation, ProtocolAdapter, ProtocolSpec
 from agent.lifetimes import Lifetimes
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox
@@ -31,6 +31,7 @@ class System:
     adapter: ProtocolAdapter
     transport: Transport
     dispatcher: Dispatcher
+    preparation: Preparation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,8 @@ def build_system(
         supervisor=shared.supervisor,
         settled=settled,
     )
-    return System(config, protocol, adapter, transport, dispatcher)
+    preparation = protocol.prepare(config.options) if protocol.prepare else None
+    return System(config, protocol, adapter, transport, dispatcher, preparation)
 
 
 def transport_settings(config: SystemConfig) -> TransportSettings:

@@ -16,7 +16,7 @@ from agent import pulse
 from agent.clock import Clock
 from agent.errors import AgentError, StoreError, SubmissionInvalid
 from agent.faults import crash_point
-from agent.hookspecs import ProtocolAdapter
+from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.control_files import ControlFiles
 from agent.intake.heavy import HeavyReader, Job
 from agent.intake.items import Item, passing
@@ -51,13 +51,14 @@ class FolderIntake:
     clock: Clock
     stopping: threading.Event
     stored: Stored
+    preparation: Preparation | None = None
     _preparer: Preparer = field(init=False)
     _queue: deque[Item] = field(default_factory=deque, init=False)
     _unread: deque[Claimed] = field(default_factory=deque, init=False)
     _again_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
-        self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter)
+        self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter, self.preparation)
 
     def run(self) -> None:
         """Take files until asked to stop; what is claimed but not committed is taken again at start.

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from agent import jsontext
 from agent.errors import CatalogError, Fault, SubmissionInvalid
 from agent.events import Plan, Submission
-from agent.hookspecs import ProtocolAdapter
+from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.outbox.model import NewSubmission, ReplyAddress
 from agent.submissions import ReadFailure, ReadingRules, read
 
@@ -32,8 +32,16 @@ class Dropped:
         return replace(self, raw=raw)
 
 
-def prepare(dropped: Dropped, rules: ReadingRules, adapter: ProtocolAdapter) -> Iterator[NewSubmission]:
-    """Every submission of the file, in its order; what cannot be sent comes with all its faults."""
+def prepare(
+    dropped: Dropped,
+    rules: ReadingRules,
+    adapter: ProtocolAdapter,
+    preparation: Preparation | None = None,
+) -> Iterator[NewSubmission]:
+    """Every submission of the file, in its order; what cannot be sent comes with all its faults.
+
+    ``preparation`` is what the protocol does to a submission before it is planned; only that is not pure.
+    """
     try:
         submissions = read(dropped.raw, dropped.file_name, rules, dropped.received_at, atomic=dropped.atomic)
     except SubmissionInvalid as error:
@@ -41,6 +49,8 @@ def prepare(dropped: Dropped, rules: ReadingRules, adapter: ProtocolAdapter) -> 
         return
     for number, read_one in enumerate(submissions):
         submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
+        if preparation is not None:
+            submission = preparation.prepare(submission, dropped.received_at)
         yield _judged(dropped, submission, number, adapter)
 
 
@@ -73,6 +83,8 @@ def _judged(dropped: Dropped, submission: Submission, number: int, adapter: Prot
 
 def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) -> NewSubmission:
     occurred_at = submission.occurred_at or dropped.modified_at
+    ends = [end for end in (submission.valid_until, plan.valid_until) if end is not None]
+    valid_until = min(ends, default=None)
     within = [deadline.after_s for draft in plan.drafts for deadline in draft.deadlines]
     return NewSubmission(
         event_id=_event_id(dropped, number),
@@ -85,7 +97,8 @@ def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) 
         occurred_at=occurred_at,
         drafts=plan.drafts,
         warnings=plan.warnings,
-        valid_until=submission.valid_until,
+        valid_until=valid_until,
+        expired_says=plan.expired_says if valid_until == plan.valid_until else "",
         deadline_at=occurred_at + timedelta(seconds=min(within)) if within else None,
         after=submission.after,
         replaces=submission.replaces,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.errors import Fault, SubmissionInvalid
-from agent.hookspecs import ProtocolAdapter
+from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.items import Item
 from agent.intake.prepare import Dropped, prepare, unreadable
 from agent.logs import get_logger
@@ -39,6 +39,7 @@ class Preparer:
     source: Source
     rules: ReadingRules
     adapter: ProtocolAdapter
+    preparation: Preparation | None = None
 
     def item(self, claimed: Claimed) -> Item:
         if claimed.kind is ClaimKind.CONTROL:
@@ -55,7 +56,7 @@ class Preparer:
         except SubmissionInvalid as error:
             return (unreadable(dropped, self.rules.system, error),)
         try:
-            return tuple(prepare(dropped.with_content(raw), self.rules, self.adapter))
+            return tuple(prepare(dropped.with_content(raw), self.rules, self.adapter, self.preparation))
         except Exception:
             log.exception("defect while a file was read", folder=self.folder, event_id=claimed.event_id)
             return (self.defective(claimed),)

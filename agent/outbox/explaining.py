@@ -31,13 +31,15 @@ _STATES = {
 }
 
 
-def sentence(state: str, replaced_by: str, faults: int, blockers: Sequence[Blocker]) -> str:
+def sentence(
+    state: str, replaced_by: str, faults: int, blockers: Sequence[Blocker], expired_says: str
+) -> str:
     """The sentence for states that no system's answer explains; "" for the others."""
     match state:
         case State.INVALID:
             return f"提交内容有 {faults} 处错误，未发送；请按 errors 逐条修改后重新提交"
         case State.EXPIRED:
-            return "已超过有效期，未发送，也不会再发送"
+            return expired_says or "已超过有效期，未发送，也不会再发送"
         case State.CANCELLED if replaced_by:
             return f"已由 {replaced_by} 替换，未发送，也不会再发送"
         case State.CANCELLED:

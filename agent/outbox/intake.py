@@ -178,6 +178,7 @@ def _about(new: NewSubmission, faults: Sequence[Fault]) -> dict[str, object]:
         "id": new.id,
         "faults": [fault.as_json() for fault in faults],
         "warnings": [fault.as_json() for fault in new.warnings],
+        "expired_says": new.expired_says,
         "scopes": [scope_value(scope) for scope in new.scopes],
     }
 

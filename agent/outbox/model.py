@@ -99,6 +99,8 @@ class NewSubmission:
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Fault, ...] = ()
     valid_until: datetime | None = None
+    expired_says: str = ""
+    """What the result says in Chinese when the submission expires, where its protocol knows better."""
     deadline_at: datetime | None = None
     after: str = ""
     replaces: str = ""
