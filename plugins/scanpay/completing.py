@@ -1,0 +1,120 @@
+"""What the agent fills in for a HIS: at once from its settings, at the claim from what earlier answers gave.
+
+===================== =================================================================
+hospcode, hospname    settings; also within orderdata
+backurl               settings (mandatory on the wire, anomalies S16)
+ordertime             the moment of the submission
+orderovertime         settings
+busicycleno           the till's open cycle (ST001)
+ordervalidcode        the order's (ST021, ST023)
+balanceno, -code      the payment's (ST007, ST022)
+===================== =================================================================
+
+What the HIS gave stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from agent.catalog import FieldSpec, TransactionSpec
+from agent.catalog.spelling import find
+from agent.catalog.values import is_absent
+from agent.clock import BEIJING
+from agent.errors import Fault
+from agent.events import Completion, Draft, History, JsonObject
+from agent.protocol.values import text_of
+from plugins.scanpay.bodies import Till, about
+from plugins.scanpay.settings import Settings
+
+CYCLE, ORDER, PAYMENT, SETTLEMENT, VISIT = "cycle", "order", "payment", "settlement", "visit"
+"""Kinds of facts; the catalog names all but ``settlement`` (balanceno by orderid)."""
+
+_BY_ORDER: Final[Mapping[str, tuple[str, str]]] = {
+    "ordervalidcode": (
+        ORDER,
+        "本机没有这个订单的防伪码，请填写 ordervalidcode，或先预生成订单（ST021）、登记（ST023）",
+    ),
+    "balanceno": (SETTLEMENT, "本机没有这个订单的结算编号，请填写 balanceno"),
+    "balancecode": (PAYMENT, "本机没有这个订单的支付验证码，请填写 balancecode"),
+}
+_NO_CYCLE: Final = "这个操作员还没有签到（ST001），请先签到或填写 busicycleno"
+_AMOUNTS: Final = ("akc264", "akc255")
+LATE: Final = ("busicycleno", *_BY_ORDER)
+"""Fields that may still be empty when a submission is stored."""
+
+
+def with_defaults(spec: TransactionSpec, data: JsonObject, settings: Settings, now: datetime) -> JsonObject:
+    """The business object with what the settings know."""
+    values = {
+        "hospcode": settings.hospcode,
+        "backurl": settings.backurl,
+        "ordertime": f"{now.astimezone(BEIJING):%Y-%m-%d %H:%M:%S}",
+        "orderovertime": str(settings.orderovertime),
+    }
+    filled = _filled(spec.request, data, values)
+    details = find(filled, "orderdata")
+    if isinstance(details, dict) and details:
+        fields = next((field.children for field in spec.request if field.code == "orderdata"), ())
+        inner = {"hospcode": settings.hospcode, "hospname": settings.hospname}
+        filled = {**filled, _key(filled, "orderdata"): _filled(fields, details, inner)}
+    return filled
+
+
+def missing_late(spec: TransactionSpec, data: JsonObject) -> tuple[str, ...]:
+    """The fields of :data:`LATE` that the HIS left out; ST001 is what gives a cycle (S11)."""
+    if spec.code == "ST001":
+        return ()
+    return tuple(f.code for f in spec.request if f.code in LATE and is_absent(find(data, f.code)))
+
+
+def complete(draft: Draft, spec: TransactionSpec, history: History, *, forced: bool) -> Completion:
+    """A draft with what earlier answers gave; refused where nobody knows a mandatory value, or the scanned
+    code could not be read."""
+    agent = about(draft)
+    known = dict(_known(spec, draft.body, agent.till, history))
+    body = {**draft.body, **{code: value for code, (value, _) in known.items() if value}}
+    missing = [_missing(spec, code, told) for code, (value, told) in known.items() if not value]
+    late = [] if forced else list(_amounts_wanted(spec, body, history))
+    return Completion(replace(draft, body=body), refused=(*agent.faults, *missing, *late))
+
+
+def _known(
+    spec: TransactionSpec, body: JsonObject, till: Till, history: History
+) -> Iterator[tuple[str, tuple[str, str]]]:
+    """Each late field that is empty, with its value, "" when it is not known, and what to say then."""
+    orderid = (text_of(body.get("orderid")),)
+    for code in missing_late(spec, body):
+        if code == "busicycleno":
+            yield code, (history.value(CYCLE, till.cycle_key) or "", _NO_CYCLE)
+        else:
+            kind, told = _BY_ORDER[code]
+            yield code, (history.value(kind, orderid) or "", told)
+
+
+def _amounts_wanted(spec: TransactionSpec, body: JsonObject, history: History) -> Iterator[Fault]:
+    """ST022 after ST023 settles what the original interface calculated: both amounts (S13)."""
+    orderid = (text_of(body.get("orderid")),)
+    if spec.code != "ST022" or history.value(VISIT, orderid) is None:
+        return
+    for code in _AMOUNTS:
+        if not text_of(body.get(code)):
+            yield _missing(spec, code, "出院结算必须填写预结算得到的金额")
+
+
+def _missing(spec: TransactionSpec, code: str, told: str) -> Fault:
+    name = next((field.name for field in spec.request if field.code == code), "")
+    return Fault(f"/{code}", "missing", told, field=code, name=name)
+
+
+def _filled(fields: Iterable[FieldSpec], data: JsonObject, values: Mapping[str, str]) -> JsonObject:
+    added = {f.code: values[f.code] for f in fields if values.get(f.code) and is_absent(find(data, f.code))}
+    kept = {key: value for key, value in data.items() if key.strip().lower() not in added}
+    return {**kept, **added}
+
+
+def _key(data: JsonObject, code: str) -> str:
+    return next(key for key in data if key.strip().lower() == code)

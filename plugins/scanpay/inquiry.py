@@ -1,0 +1,96 @@
+"""ST009, the state of an order, and what it proves about a transaction of unknown fate.
+
+A payment's state settles payments (ST007, ST022), and refunds and cancellations by what they lead to. It
+never accepts ST023, whose ordervalidcode and akc190 it does not return, and says of ST024 only whether the
+registration still stands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Set
+from types import MappingProxyType
+from typing import Final
+
+from agent.catalog import TransactionSpec
+from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, Verdict
+from agent.protocol.values import text_of
+from plugins.scanpay.outcomes import DONE, facts
+
+ASK: Final = "ST009"
+PAYING, PAID, FAILED, CANCELLED, REFUNDED, NONE = "1", "2", "3", "4", "5", ""
+"""4.3 支付状态, and no such order."""
+
+_OPEN: Final = Conclusion(Finding.UNDECIDED)
+_ABSENT: Final = Conclusion(Finding.ABSENT)
+_TOLD: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        PAID: "支付成功",
+        FAILED: "支付失败",
+        CANCELLED: "支付已取消",
+        REFUNDED: "支付已退费",
+        NONE: "查询不到订单的结算信息",
+    }
+)
+
+_PAYMENT: Final = {PAID: "done", FAILED: "refused", CANCELLED: "refused", REFUNDED: "refused", NONE: "absent"}
+_MEANINGS: Final[Mapping[str, Mapping[str, str]]] = MappingProxyType(
+    {
+        "ST007": _PAYMENT,
+        "ST022": _PAYMENT,
+        "ST010": {REFUNDED: "done", PAID: "absent", FAILED: "refused", CANCELLED: "refused"},
+        "ST023": {FAILED: "refused", CANCELLED: "refused", NONE: "absent"},
+        "ST024": {CANCELLED: "done", PAID: "refused", PAYING: "absent"},
+        "ST100": {CANCELLED: "done", NONE: "done", PAID: "absent", REFUNDED: "refused"},
+    }
+)
+"""By transaction and state: ``done``, ``refused``, ``absent`` (the attempt took no effect). What is not here
+decides nothing."""
+
+
+def question(draft: Draft) -> JsonObject:
+    """The business data of the inquiry about a draft's order."""
+    return {"orderid": text_of(draft.body.get("orderid"))}
+
+
+def status_of(answer: Outcome, absent: Set[str]) -> str | None:
+    """The order's state by an answer to ST009, "" for no such order; None when it says neither."""
+    if answer.verdict is Verdict.REJECTED and answer.code in absent:
+        return NONE
+    if answer.verdict is not Verdict.ACCEPTED:
+        return None
+    return text_of(answer.data.get("paystatus"))
+
+
+def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, absent: Set[str]) -> Conclusion:
+    """What an answer to ST009 proves about ``draft``; ``absent`` are the aprcodes for "no such order"."""
+    status = status_of(answer, absent)
+    if status is None:
+        return _OPEN
+    match _MEANINGS.get(spec.code, {}).get(status, ""):
+        case "absent":
+            return _ABSENT
+        case "done":
+            return Conclusion(Finding.FOUND, _accepted(spec, draft, _answer_of(spec, answer), status))
+        case "refused":
+            told = _TOLD[status]
+            rejected = Outcome(Verdict.REJECTED, status, told, _answer_of(spec, answer), settled_by="inquiry")
+            return Conclusion(Finding.FOUND, rejected)
+        case _:
+            return _OPEN
+
+
+def _accepted(spec: TransactionSpec, draft: Draft, data: JsonObject, status: str) -> Outcome:
+    return Outcome(
+        verdict=Verdict.ACCEPTED,
+        code=DONE,
+        message=_TOLD[status],
+        data=data,
+        identifiers=facts(spec, draft.body, data),
+        settled_by="inquiry",
+    )
+
+
+def _answer_of(spec: TransactionSpec, answer: Outcome) -> JsonObject:
+    """What ST009 tells of the fields that the transaction's own answer has, and the state."""
+    own = {field.code for field in spec.response} | {"orderid", "paystatus"}
+    return {code: value for code, value in answer.data.items() if code in own}

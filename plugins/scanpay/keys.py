@@ -1,0 +1,36 @@
+"""The keys of scan-to-pay in every form that the keyring holds: RSA or SM2, the platform's as certificate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agent.crypto import load_private, load_public
+from agent.errors import KeyRejected
+from agent.key_material import rsa_keys
+from agent.key_material.certificates import public_key_pem
+
+if TYPE_CHECKING:
+    from plugins.scanpay.signatures import Private, Public
+
+
+def read_private(text: str) -> Private:
+    """Raises KeyRejected."""
+    try:
+        return rsa_keys.load_private(text)
+    except KeyRejected as as_rsa:
+        try:
+            return load_private(text)
+        except KeyRejected:
+            raise as_rsa from None
+
+
+def read_public(text: str) -> Public:
+    """A public key, or the one in a certificate. Raises KeyRejected."""
+    pem = public_key_pem(text) if "CERTIFICATE" in text else text
+    try:
+        return rsa_keys.load_public(pem)
+    except KeyRejected as as_rsa:
+        try:
+            return load_public(pem)
+        except KeyRejected:
+            raise as_rsa from None

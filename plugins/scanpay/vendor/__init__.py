@@ -1,0 +1,1 @@
+"""The vendor's own signing package, run as a helper process (``PROTOCOL.md``)."""
