@@ -205,9 +205,10 @@ class TransactionSpec:
     ``repeatable``: nothing settles an unknown outcome, and sending it again does no harm; it then
     carries a new number in the field ``renew``, if one is named. ``already_there`` and
     ``not_processed`` are the system's codes for "done before" and "not done at all". ``inquiry``
-    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``batch``: the messages
-    of one submission go under one number. ``rules`` names
-    checks across fields that the plugin implements.
+    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``doubt`` tells the
+    person who has to settle it where to look, and what each choice then does (Chinese). ``batch``: the
+    messages of one submission go under one number. ``rules`` names checks across fields that the plugin
+    implements.
     """
 
     code: str
@@ -229,6 +230,7 @@ class TransactionSpec:
     identifiers: tuple[Identifier, ...] = ()
     inquiry: str = ""
     inquiry_hold_s: int = 0
+    doubt: str = ""
     guarded: bool = False
     repeatable: bool = False
     renew: str = ""

@@ -48,6 +48,7 @@ def read_transaction(
         identifiers=tuple(_identifier(item) for item in table.tables("identifiers")),
         inquiry=table.text("inquiry", ""),
         inquiry_hold_s=table.whole("inquiry_hold_s") or 0,
+        doubt=table.text("doubt", ""),
         guarded=table.flag("guarded", default=False),
         repeatable=table.flag("repeatable", default=False),
         renew=table.text("renew", ""),

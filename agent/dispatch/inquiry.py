@@ -107,6 +107,11 @@ def _concluded(adapter: ProtocolAdapter, draft: Draft, attempt: Attempt, answer:
         return _UNDECIDED
 
 
+def advised(why: str, advice: str) -> str:
+    """A reason, and what the catalog says to whoever has to decide."""
+    return f"{why}。{advice}" if advice else why
+
+
 def settle_asked(
     tx: Transaction,
     head: Head,
@@ -117,10 +122,12 @@ def settle_asked(
     resendable: bool,
     now: datetime,
     monotonic: float,
+    advice: str = "",
 ) -> tuple[Settled | None, float | None]:
-    """Act on a round of inquiries: what was settled, and how long to wait before the next round."""
+    """Act on a round of inquiries: what was settled, and how long to wait before the next round.
+    ``advice`` tells a person how to settle what this does not."""
     if not asked.possible:
-        return tx.leave_unknown(head.message, NO_INQUIRY, now), None
+        return tx.leave_unknown(head.message, advised(NO_INQUIRY, advice), now), None
     step: Settle | Resend | GiveUp | AskAgain
     verdict = judge_inquiry(asked.findings, rules, watch.wait_s(head, rules, monotonic))
     if isinstance(verdict, CountNegative):
@@ -137,8 +144,8 @@ def settle_asked(
             tx.clear_doubt(head.message)
             return None, None
         case GiveUp(why):
-            return tx.leave_unknown(head.message, why, now), None
+            return tx.leave_unknown(head.message, advised(why, advice), now), None
         case AskAgain(wait_s) if watch.heard_s + wait_s > rules.hold_s:
-            return tx.leave_unknown(head.message, HELD_TOO_LONG, now), None
+            return tx.leave_unknown(head.message, advised(HELD_TOO_LONG, advice), now), None
         case AskAgain(wait_s):
             return None, wait_s

@@ -18,7 +18,7 @@ from agent.dispatch.asking import Asker
 from agent.dispatch.choosing import Chooser, halt
 from agent.dispatch.commits import Commits
 from agent.dispatch.exchange import Exchange, answered, defect
-from agent.dispatch.inquiry import Asked, PutOff, ask_about, settle_asked
+from agent.dispatch.inquiry import Asked, PutOff, advised, ask_about, settle_asked
 from agent.dispatch.judgement import (
     HELD_TOO_LONG,
     NOT_STORABLE,
@@ -184,6 +184,7 @@ class Lane:
             resendable=self._resendable(head),
             now=self.clock.now(),
             monotonic=now,
+            advice=self._advice(head),
         )
         if settled is not None:
             self._commits.tell(settled)
@@ -209,6 +210,10 @@ class Lane:
         guarded = spec is not None and spec.guarded
         return guarded or head.transaction in self.state.settings.resend_unguarded
 
+    def _advice(self, head: Head) -> str:
+        spec = self._spec(head)
+        return spec.doubt if spec else ""
+
     def _spec(self, head: Head) -> TransactionSpec | None:
         """None for a message of a catalog that no longer has its transaction."""
         catalog = self.exchange.adapter.catalog
@@ -229,9 +234,9 @@ class Lane:
             self.state.failed("probe_failed")
             return self._commits.start()
         if head.inquiring:
-            now = self.clock.now()
+            now, why = self.clock.now(), advised(HELD_TOO_LONG, self._advice(head))
             return self._commits.finish(
-                lambda tx: self._commits.tell(tx.leave_unknown(head.message, HELD_TOO_LONG, now))
+                lambda tx: self._commits.tell(tx.leave_unknown(head.message, why, now))
             )
         return self._commits.choose(probed=head.message)
 
