@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
-.PHONY: demo test check bench kill-long setup clean
+.PHONY: demo test check bench kill-long service-check windows-check setup clean
 
 demo: $(STAMP)
 	@$(BIN)/his-agent demo
@@ -24,6 +24,12 @@ bench: $(STAMP)
 
 kill-long: $(STAMP)
 	@$(BIN)/pytest -m long -o timeout=0 tests/acceptance
+
+service-check:
+	@$(PYTHON) .ci/service_check.py
+
+windows-check:
+	@$(PYTHON) .ci/windows_check.py
 
 setup: $(STAMP)
 
