@@ -548,3 +548,12 @@ def test_a_follower_on_the_wire_in_another_lane_is_waited_for_by_a_replacement(w
     assert world.turn(LANE) == 0
     world.settle(passing, accepted())
     assert world.turn(LANE) == world.numbers(stored)[0]
+
+
+def test_cancelling_what_a_parked_message_blocked_cancels_it_as_it_stands_then(world: World) -> None:
+    stored = world.accept("A", draft(visit("v1"), rows=(0, 1)), draft(visit("v1"), rows=(1, 2)))
+    world.park()
+    assert world.cancel(stored.submission) is Cancelled.WHOLE
+    assert world.outbox.counts() == {("AK-1", "cancelled"): 2}
+    follower = world.message("B", draft(visit("v1")))
+    assert world.turn() == follower

@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from agent.clock import ManualClock
 from agent.crypto.at_rest import DataKey
 from agent.errors import ControlError
-from agent.events import Draft, Hold
+from agent.events import Awaited, Draft, Hold, Identifier
 from agent.outbox.model import IN_CHAIN, LaneKey, Receipt, State
 from agent.outbox.store import SqliteOutbox
 from tests.contract.outbox_world import (
@@ -39,10 +39,10 @@ from tests.contract.outbox_world import (
 VISITS = ["v1", "v2", "v3"]
 LANES = [LaneKey(SYSTEM, "A"), LaneKey(SYSTEM, "B"), LaneKey(SYSTEM, "A", parallel=True)]
 FLYING = {State.IN_FLIGHT, State.INQUIRING}
-ENDED = {State.ACCEPTED, State.PARTIAL, State.REJECTED, State.EXPIRED, State.CANCELLED}
+ENDED = {State.ACCEPTED, State.PARTIAL, State.REJECTED, State.INVALID, State.EXPIRED, State.CANCELLED}
 
 ENDS = ["accepted", "accepted", "follow", "rejected", "partial", "unknown", "unknown", "park", "fly"]
-ENDS += ["withdraw", "retry", "doubt", "negative", "clear"]
+ENDS += ["withdraw", "retry", "doubt", "negative", "clear", "hold", "hold", "give", "refuse"]
 
 visits = st.lists(st.sampled_from(VISITS), min_size=1, max_size=2, unique=True)
 
@@ -82,6 +82,9 @@ class Interleavings(RuleBasedStateMachine):
         self.never_stored: dict[int, list[int]] = defaultdict(list)
         self.successors: dict[int, int] = {}
         self.awaits: dict[int, int] = {}
+        self.held: dict[int, str] = {}
+        """What each held message waits for."""
+        self.facts = 0
         self.ids: dict[str, int] = {}
         self.messages: dict[int, list[int]] = {}
         self.last: dict[int, State] = {}
@@ -193,13 +196,26 @@ class Interleavings(RuleBasedStateMachine):
         number = head.message
         if self.world.state(number) is State.READY:
             self._judge_claim(number)
+            if then in {"hold", "refuse"}:
+                self._keep_back(number, then)
+                return
             self.world.begin(number)
         if then in {"withdraw", "retry", "doubt", "park"}:
             self._come_back(number, then)
         elif then in {"negative", "clear", "unknown"}:
             self._inquire(number, then)
-        elif then != "fly":
+        elif then not in {"fly", "hold", "refuse"}:
             self._settle(number, then)
+
+    def _keep_back(self, number: int, how: str) -> None:
+        """Its claim finds that it is wrong, or that something does not exist yet."""
+        with self.world.outbox.write() as tx:
+            if how == "refuse":
+                tx.refuse(number, (FAULT,), self.clock.now())
+                return
+            self.facts += 1
+            self.held[number] = f"fact-{self.facts}"
+            tx.hold(number, (Awaited("fact", (self.held[number],), "前序结果"),))
 
     def _judge_claim(self, number: int) -> None:
         """Nobody before it in any of its scopes is unfinished in the chain; nobody conflicting flies."""
@@ -223,16 +239,27 @@ class Interleavings(RuleBasedStateMachine):
         follow_up = draft(scope, transaction="GYU008", lane=self.world.view(number).lane) if scope else None
         outcome = {
             "accepted": accepted(),
+            "give": accepted(identifiers=self._facts()),
             "follow": accepted(follow_ups=(follow_up,) if follow_up else ()),
             "rejected": rejected(),
             "partial": partial(scope) if scope else rejected(),
         }[how]
         self.world.settle(number, outcome)
+        for other in [
+            held for held, name in self.held.items() if name in {f.key[0] for f in outcome.identifiers}
+        ]:
+            assert self.world.state(other) in ENDED | {State.READY, State.BLOCKED}
+            del self.held[other]
         submission = self.world.view(number).submission
         for m in self._all():
             if m.message not in self.scopes and follow_up is not None:
                 self._note(m.message, follow_up)
                 self.messages[submission].append(m.message)
+
+    def _facts(self) -> tuple[Identifier, ...]:
+        """What half of those who are held wait for."""
+        names = sorted(self.held.values())[::2]
+        return tuple(Identifier("fact", (name,), "S-1") for name in names)
 
     def _come_back(self, number: int, how: str) -> None:
         if self.world.state(number) is not State.IN_FLIGHT:
@@ -291,7 +318,7 @@ class Interleavings(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def expire(self, data: st.DataObject) -> None:
-        ready = self._in(State.READY, State.BLOCKED, State.PARKED)
+        ready = self._in(State.READY, State.BLOCKED, State.PARKED, State.HELD)
         if ready:
             self.world.act("expire", data.draw(st.sampled_from(ready)))
 
@@ -341,6 +368,10 @@ class Interleavings(RuleBasedStateMachine):
                 assert m.blocked_by_submission is None
 
     @invariant()
+    def held_are_those_who_wait_for_a_fact(self) -> None:
+        assert set(self._in(State.HELD)) == {n for n in self.held if self.world.state(n) not in ENDED}
+
+    @invariant()
     def counts_are_true(self) -> None:
         counts: dict[tuple[str, str], int] = defaultdict(int)
         for m in self._all():
@@ -354,7 +385,7 @@ class Interleavings(RuleBasedStateMachine):
     @invariant()
     def somebody_can_go_on(self) -> None:
         """Whoever stands first in all of its scopes, with nobody in flight against it, is let go."""
-        chain = [m for m in self._all() if m.state in IN_CHAIN]
+        chain = [m for m in self._all() if m.state in IN_CHAIN | {State.HELD}]
         for lane in LANES:
             head = self.world.head(lane)
             ready = [m for m in chain if m.state is State.READY and self._in_lane(m, lane)]
@@ -372,6 +403,8 @@ class Interleavings(RuleBasedStateMachine):
             return False
         if self.awaits.get(m.submission) == other.submission:
             return True
+        if other.state is State.HELD:
+            return False
         mine = {m.message} | self.taken_over[m.message]
         theirs = {other.message} | self.taken_over[other.message]
         if (other.position, other.message) < (m.position, m.message):
