@@ -34,11 +34,13 @@ from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settle
 from agent.registry import Registry
 from agent.replies.downloads import DownloadWriter
 from agent.replies.writer import ReplyWriter, ResultFolder
+from agent.retention.plan import Retention
 from agent.service.manager import ServiceManager, Unmanaged
 from agent.sources.folder import FolderSource
 from agent.sources.settings import FolderSettings
 from agent.supervisor import Supervisor
 from agent.system import Surroundings, System, build_system
+from agent.upkeep import Upkeep
 
 STOP_WITHIN_S: Final = 20.0
 CUT_WITHIN_S: Final = 2.0
@@ -87,6 +89,7 @@ class Daemon:
             self._build_intakes()
             self._build_control()
             self.control.start()
+            self.upkeep.started()
         except BaseException:
             self.outbox.close()
             raise
@@ -96,6 +99,7 @@ class Daemon:
         self.supervisor.run("downloads", self.downloads.run, self.downloads.wakeup)
         self.supervisor.run("schedules", self.scheduler.run, self.scheduler.wakeup)
         self.supervisor.run("housekeeping", self.housekeeping.run, self.housekeeping.wakeup)
+        self.supervisor.run("upkeep", self.upkeep.run, self.upkeep.wakeup)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
         log.info("agent started", systems=sorted(self.systems), folders=len(self.intakes))
@@ -124,6 +128,7 @@ class Daemon:
             self.replies.mark()
         self.control.stop()
         crash_point("daemon.before_close")
+        self.upkeep.stopped()
         self.outbox.close()
         log.info("agent stopped")
 
@@ -182,6 +187,8 @@ class Daemon:
             timedelta(hours=self.config.unread_after_h),
         )
         self.housekeeping = Housekeeping(self.outbox, self.clock, self.stopping, self._settled)
+        retention = Retention(self.config, self.outbox, self.clock, self.stopping)
+        self.upkeep = Upkeep(self.outbox, self.keys, self.clock, retention, self.stopping)
 
     def _build_intakes(self) -> None:
         self.intakes = [self._intake(folder) for folder in self.config.folders]

@@ -17,6 +17,7 @@ from agent.dispatch.exchange import answered
 from agent.errors import AgentError, ControlError
 from agent.events import JsonObject
 from agent.key_material import key_uses
+from agent.records import RecordHandlers
 
 if TYPE_CHECKING:
     from agent.clock import Clock
@@ -46,6 +47,7 @@ class Running(Protocol):
     intakes: list[FolderIntake]
     scheduler: Scheduler
     downloads: DownloadWriter
+    stopping: threading.Event
     asked_to_stop: threading.Event
 
     resolved: Resolved
@@ -66,7 +68,12 @@ class Desk:
             for system in daemon.systems.values()
             for use in key_uses(system.protocol, system.config.options)
         ]
-        self._keys = KeyHandlers(daemon.keys, uses, lambda _name: daemon.decided())
+        self._records = RecordHandlers(
+            daemon.config, daemon.outbox, daemon.keys, daemon.clock, daemon.stopping
+        )
+        self._keys = KeyHandlers(
+            daemon.keys, uses, lambda _name: daemon.decided(), self._records.record_key_act
+        )
         self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided, daemon.resolved)
         self._downloads = DownloadHandlers(
             daemon.outbox,
@@ -81,6 +88,7 @@ class Desk:
             **self._keys.handlers(),
             **self._outbox.handlers(),
             **self._downloads.handlers(),
+            **self._records.handlers(),
             "status": self.status,
             "submit": self.submit,
             "check": self.check,

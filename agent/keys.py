@@ -150,6 +150,16 @@ class KeyRing:
                 self.set(DATA_KEY, b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode("ascii"))
             return decode_data_key(self.get(DATA_KEY))
 
+    def audit_key(self, *, create: bool = False) -> str:
+        """The SM2 key that signs the audit trail's heads; made once when ``create`` says so.
+        Raises KeyMissing, or ConfigurationError when the keyring cannot be read or written."""
+        with self._guard:
+            if create and not self.has(AUDIT_KEY):
+                from agent.crypto.keys import generate
+
+                self.set(AUDIT_KEY, generate().to_pem())
+            return self.get(AUDIT_KEY)
+
     def describe(self) -> KeyringDescription:
         """Where keys are kept. Raises ConfigurationError when there is no backend to be trusted."""
         with self._guard:

@@ -27,8 +27,8 @@ _MOST_PROBLEMS: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """``what``: ``changed``, ``missing``, ``rewritten``, ``cut``, ``unsigned``, ``forged``, ``stranger``.
-    ``record`` is the number of the record, or of the last one that a head covers."""
+    """``what``: ``changed``, ``missing``, ``rewritten``, ``cut``, ``note``; of heads ``unsigned``, ``forged``
+    and ``stranger``. ``record`` is the number of the record, or of the last one that a head covers."""
 
     what: str
     record: int

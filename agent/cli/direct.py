@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,16 +35,24 @@ def call(session: Session, verb: str, args: JsonObject) -> JsonObject:
 
 
 def _here(config: AgentConfig, verb: str, args: JsonObject) -> JsonObject:
-    from agent.clock import SystemClock
-
     if not database(config).exists():
         raise StoreError(
             f"还没有数据库 {database(config)}", hint="请先运行 his-agent run；或用 --config 指明另一份配置"
         )
     with opened_outbox(config) as outbox:
-        resolved = resolved_by(_adapters(config))
-        handlers = OutboxHandlers(outbox, SystemClock(), lambda: None, resolved).handlers()
+        handlers = _handlers(config, outbox)
         return handlers[verb](complete(verb, args))
+
+
+def _handlers(config: AgentConfig, outbox: Outbox) -> Mapping[str, Callable[[JsonObject], JsonObject]]:
+    from threading import Event
+
+    from agent.clock import SystemClock
+    from agent.records import RecordHandlers
+
+    clock, resolved = SystemClock(), resolved_by(_adapters(config))
+    records = RecordHandlers(config, outbox, key_ring(config), clock, Event())
+    return {**OutboxHandlers(outbox, clock, lambda: None, resolved).handlers(), **records.handlers()}
 
 
 def _adapters(config: AgentConfig) -> Callable[[str], ProtocolAdapter | None]:

@@ -16,11 +16,12 @@ from agent.config.model import (
     ControlConfig,
     KeysConfig,
     LogConfig,
+    RetentionConfig,
     SystemConfig,
     TransportConfig,
 )
 from agent.config.options import complete_options
-from agent.config.schema import AGENT, CONTROL, KEYS, LOG
+from agent.config.schema import AGENT, CONTROL, KEYS, LOG, RETENTION
 from agent.config.tables import Tables
 from agent.config.values import Problem
 from agent.errors import ConfigurationError
@@ -106,6 +107,7 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
         control=ControlConfig(endpoint, **control),
         log=LogConfig(log_file, **log),
         keys=KeysConfig(**keys),
+        retention=RetentionConfig(**tables.single(RETENTION)),
         systems=systems,
         folders=build_folders(data, tables, tuple(systems)),
         **agent,

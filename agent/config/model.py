@@ -35,6 +35,19 @@ class KeysConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RetentionConfig:
+    """Days after which things go; 0 keeps them for ever. The audit trail is kept for 183 days at least."""
+
+    archive_days: int = 90
+    rejected_days: int = 90
+    results_days: int = 7
+    downloads_days: int = 30
+    messages_days: int = 180
+    logs_days: int = 180
+    audit_days: int = 1095
+
+
+@dataclass(frozen=True, slots=True)
 class TransportConfig:
     """How a system is reached. ``proxy`` is used only when given: environment proxies never are."""
 
@@ -103,5 +116,6 @@ class AgentConfig:
     """Where downloads are left for the HIS; absolute once loaded."""
     unread_after_h: float = 24.0
     keys: KeysConfig = field(default_factory=KeysConfig)
+    retention: RetentionConfig = field(default_factory=RetentionConfig)
     systems: Mapping[str, SystemConfig] = field(default_factory=dict)
     folders: tuple[FolderConfig, ...] = ()

@@ -11,7 +11,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agent.config.schema import AGENT, CONTROL, FOLDER, KEYS, LOG, SYSTEM, TRANSPORT, Section, Setting
+from agent.config.schema import (
+    AGENT,
+    CONTROL,
+    FOLDER,
+    KEYS,
+    LOG,
+    RETENTION,
+    SYSTEM,
+    TRANSPORT,
+    Section,
+    Setting,
+)
 
 if TYPE_CHECKING:
     from agent.hookspecs import Option, ProtocolSpec
@@ -27,7 +38,7 @@ def render_sample(data: Path | None, protocols: Sequence[ProtocolSpec]) -> str:
     """The sample's text. With ``data`` the data root is set, else it is the file's own folder."""
     given = {} if data is None else {"data": f"'{data}'"}
     parts = [_HEAD, *(_single(section, given if section is AGENT else {}) for section in (AGENT, LOG))]
-    parts += [_single(section, {}) for section in (CONTROL, KEYS)]
+    parts += [_single(section, {}) for section in (CONTROL, KEYS, RETENTION)]
     parts += [_system(protocol) for protocol in protocols]
     parts.append(_folder())
     return "\n".join(parts)

@@ -211,6 +211,84 @@ KEYS: Final = Section(
     ),
 )
 
+RETENTION: Final = Section(
+    "retention",
+    "保留期（天），0 表示一直保留；到期的由代理程序每天清理，没有读过的结果和下载从不清理",
+    "How many days things are kept, 0 for ever; purged daily; unread results and downloads never are",
+    (
+        Setting(
+            "archive_days",
+            "integer",
+            90,
+            "已受理的原始文件（archive），内容是明文",
+            "Accepted files as the HIS wrote them (archive), in the clear",
+            example="90",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "rejected_days",
+            "integer",
+            90,
+            "退回的文件（rejected），内容是明文",
+            "Rejected files as the HIS wrote them, in the clear",
+            example="90",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "results_days",
+            "integer",
+            7,
+            "已用 .ack 确认、但当时没能删除的结果文件",
+            "Results that were acknowledged but could not be removed then",
+            example="7",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "downloads_days",
+            "integer",
+            30,
+            "已读的下载文件：旁边有同名加 .ack 的文件",
+            "Downloads that were read: a file of the same name and .ack stands beside them",
+            example="30",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "messages_days",
+            "integer",
+            180,
+            "已结束业务的内容和应答；编号、摘要和最终结果一直保留",
+            "Contents and answers of finished submissions; ids, digests and final results stay for ever",
+            example="180",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "logs_days",
+            "integer",
+            180,
+            "旧的日志文件",
+            "Former log files",
+            example="180",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "audit_days",
+            "integer",
+            1095,
+            "审计记录；至少 183 天，按整段清理，签过名的链头一直保留",
+            "Audit records, at least 183 days; they go in whole segments, signed heads stay for ever",
+            example="1095",
+            minimum=183,
+            maximum=36500,
+        ),
+    ),
+)
+
 SYSTEM: Final = Section(
     "systems.<name>",
     "一个对接的系统；<name> 是插件登记的名称：ministry、jiangxi、scanpay……",
@@ -468,7 +546,7 @@ FOLDER: Final = Section(
     ),
 )
 
-SECTIONS: Final = (AGENT, LOG, CONTROL, KEYS, SYSTEM, TRANSPORT, FOLDER)
+SECTIONS: Final = (AGENT, LOG, CONTROL, KEYS, RETENTION, SYSTEM, TRANSPORT, FOLDER)
 
 RESERVED_OPTIONS: Final = frozenset({setting.name for setting in SYSTEM.settings} | {"transport"})
 """Names under ``[systems.<name>]`` that no protocol may declare as its own option."""

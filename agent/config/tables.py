@@ -11,7 +11,7 @@ from agent.config.schema import FOLDER, SYSTEM, TRANSPORT, Section, Setting
 from agent.config.values import Problem, expectation
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_TOP: Final = ("agent", "log", "control", "keys", "systems", "folders")
+_TOP: Final = ("agent", "log", "control", "keys", "retention", "systems", "folders")
 
 
 class SystemTables(NamedTuple):

@@ -139,6 +139,23 @@ VERBS: Final[Mapping[str, Verb]] = {
             (_KEY, Argument("public", "text", longest=65536)),
         ),
         Verb("keys.list", "the keys that the configured systems need, and which of them are there"),
+        Verb(
+            "audit.verify",
+            "go along the audit trail and name what was changed, moved or removed",
+            (Argument("heads", "text", "", longest=500_000),),
+            slow=True,
+        ),
+        Verb(
+            "audit.export",
+            "records of the audit trail after one, oldest first",
+            (Argument("after", "integer", 0), Argument("limit", "integer", 1000)),
+        ),
+        Verb(
+            "retention",
+            "purge what is older than it is to be kept, or only count it",
+            (Argument("dry_run", "boolean", False), _BY, _WHY),
+            slow=True,
+        ),
         Verb("keys.retire", "forget the former generation of a rotated key", (_KEY, _BY)),
         Verb("keys.remove", "remove a key from the keyring", (_KEY, _BY)),
     )

@@ -323,6 +323,36 @@ class Outbox(Protocol):
         """Facts whose value, member or part of the key is ``text``, the latest first."""
         ...
 
+    def purgeable(self, before: datetime) -> int:
+        """How many submissions :meth:`Transaction.purge` would take."""
+        ...
+
+    def purgeable_audit(self, before: datetime) -> int:
+        """How many records :meth:`Transaction.purge_audit` would take."""
+        ...
+
+    def acknowledged(self, before: datetime) -> list[tuple[ReplyAddress, JsonObject]]:
+        """Where the results of submissions were written that were acknowledged before a time and are not
+        purged yet, with these results."""
+        ...
+
+    def audit_records(self, after: int, limit: int) -> list[JsonObject]:
+        """Records of the audit trail after one, oldest first, with who and why opened. Raises
+        CiphertextRejected, which names the record, for one whose note was changed."""
+        ...
+
+    def damaged_notes(self) -> list[int]:
+        """Records of the audit trail whose who and why do not open, or are not what the chain holds."""
+        ...
+
+    def audit_head(self) -> AuditHead:
+        """Where the audit trail ends."""
+        ...
+
+    def last_signed(self) -> datetime | None:
+        """When the end of the audit trail was last signed, or kept without a signature."""
+        ...
+
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
         """Messages ready, blocked, parked or held whose ``valid_until`` has passed: to be expired, since
         no lane may come to them."""

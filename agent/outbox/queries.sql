@@ -105,6 +105,18 @@ WHERE s.finished_at < ? AND s.purged = 0
     AND NOT EXISTS (SELECT 1 FROM download d WHERE d.submission = s.number AND d.written_at IS NULL)
 ORDER BY s.finished_at LIMIT ?;
 
+-- name: purgeable_count
+SELECT count(*) FROM submission s INDEXED BY submission_finished
+WHERE s.finished_at < ? AND s.purged = 0
+    AND NOT EXISTS (SELECT 1 FROM reply r WHERE r.submission = s.number AND r.due_at IS NOT NULL)
+    AND NOT EXISTS (SELECT 1 FROM failure f WHERE f.submission = s.number);
+
+-- name: acknowledged
+-- The addresses of results that were read before a time.
+SELECT DISTINCT r.number, r.submission, r.address_sealed
+FROM act a JOIN submission s ON s.number = a.submission JOIN reply r ON r.submission = s.number
+WHERE a.what = 'acknowledge' AND a.at < ? AND s.purged = 0 ORDER BY r.number;
+
 -- name: keep_result
 INSERT INTO kept_result (submission, content_sealed) VALUES (?, ?);
 
@@ -739,6 +751,15 @@ ORDER BY m.number DESC LIMIT :limit;
 INSERT INTO audit (number, at, kind, submission, message, facts, note_digest, note_sealed, hash)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
+-- name: audit_records
+SELECT number, at, kind, submission, message, facts, note_sealed, hash FROM audit
+WHERE number > ? ORDER BY number LIMIT ?;
+
+-- name: audit_notes
+-- Records of what people did, or that should be.
+SELECT number, note_digest, note_sealed FROM audit WHERE note_sealed IS NOT NULL OR note_digest <> x''
+ORDER BY number;
+
 -- name: last_record
 SELECT number, hash FROM audit ORDER BY number DESC LIMIT 1;
 
@@ -754,6 +775,9 @@ ON CONFLICT (number) DO UPDATE SET at = excluded.at, signature = excluded.signat
 -- The last signed head of before a time whose records are still there.
 SELECT number FROM checkpoint c WHERE at < ? AND length(signature) > 0
     AND EXISTS (SELECT 1 FROM audit a WHERE a.number <= c.number) ORDER BY number DESC LIMIT 1;
+
+-- name: purgeable_records
+SELECT count(*) FROM audit WHERE number <= (SELECT max(number) FROM checkpoint WHERE at < ? AND length(signature) > 0);
 
 -- name: mark_checkpoint_purged
 UPDATE checkpoint SET purged = 1 WHERE number = ?;

@@ -14,6 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from agent import jsontext
+from agent.audit.chain import note_digest
+from agent.errors import CryptoError
 from agent.events import JsonObject
 from agent.outbox import facts
 from agent.outbox.connection import translated
@@ -253,6 +256,59 @@ class Reader:
     def lapsed(self, now: datetime, limit: int) -> list[int]:
         with self._snapshot():
             return [number for (number,) in self._all("lapsed", to_micros(now), limit)]
+
+    # -- what is old ------------------------------------------------------------------------------
+    def count(self, name: str, before: datetime) -> int:
+        with self._snapshot():
+            return int(self._one(name, to_micros(before))[0])
+
+    def acknowledged(self, before: datetime) -> list[tuple[ReplyAddress, JsonObject]]:
+        with self._snapshot():
+            rows = self._all("acknowledged", to_micros(before))
+            return [
+                (
+                    ReplyAddress(*self.border.open("reply|address", row["number"], row["address_sealed"])),
+                    self._teller.result(row["submission"]),
+                )
+                for row in rows
+            ]
+
+    def audit_records(self, after: int, limit: int) -> list[JsonObject]:
+        with self._snapshot():
+            return [self._record(row) for row in self._all("audit_records", after, limit)]
+
+    def _record(self, row: Row) -> JsonObject:
+        number, sealed = row["number"], row["note_sealed"]
+        _, who, why = ("", "", "") if sealed is None else self.border.open("audit|note", number, sealed)
+        return {
+            "number": number,
+            "at": iso(row["at"]),
+            "kind": row["kind"],
+            "submission": row["submission"],
+            "message": row["message"],
+            "details": jsontext.read_object(row["facts"]) if row["facts"] else {},
+            "who": who,
+            "why": why,
+            "hash": bytes(row["hash"]).hex(),
+        }
+
+    def damaged_notes(self) -> list[int]:
+        with self._snapshot():
+            return [row["number"] for row in self._all("audit_notes") if not self._is_sound(row)]
+
+    def _is_sound(self, row: Row) -> bool:
+        if row["note_sealed"] is None:
+            return not row["note_digest"]
+        try:
+            note = self.border.open("audit|note", row["number"], row["note_sealed"])
+        except CryptoError:
+            return False
+        return note_digest(*note) == bytes(row["note_digest"])
+
+    def last_signed(self) -> datetime | None:
+        with self._snapshot():
+            row = self._one("last_checkpoint")
+        return None if row is None else from_micros(row["at"])
 
     def reserved(self) -> dict[tuple[str, str], int]:
         with self._snapshot():

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol
 
+from agent.errors import CiphertextRejected
 from agent.events import Json
 
 
@@ -38,14 +39,22 @@ class Border:
         return self.sealer.seal(pack(value), f"{place}|{row}".encode())
 
     def open(self, place: str, row: object, blob: bytes) -> Any:
-        return unpack(self.sealer.open(blob, f"{place}|{row}".encode()))
+        """Raises CiphertextRejected, which names the place, for a value that was changed or is not of it."""
+        return unpack(self.open_bytes(place, row, blob))
 
     def seal_bytes(self, place: str, row: object, content: bytes) -> bytes:
         """As :meth:`seal`, of bytes that are no JSON."""
         return self.sealer.seal(content, f"{place}|{row}".encode())
 
     def open_bytes(self, place: str, row: object, blob: bytes) -> bytes:
-        return self.sealer.open(blob, f"{place}|{row}".encode())
+        try:
+            return self.sealer.open(blob, f"{place}|{row}".encode())
+        except CiphertextRejected as error:
+            raise CiphertextRejected(
+                f"数据库里的一处加密内容（{place}，{row}）无法解开",
+                hint=error.hint,
+                details={**error.details, "place": place, "row": str(row)},
+            ) from None
 
     def key(self, domain: str, parts: Iterable[str]) -> bytes:
         """The keyed hash of a tuple: each part preceded by its length, so that no two tuples meet."""

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from agent.audit.model import Head
 from agent.clock import Clock, SystemClock
 from agent.disk import PRIVATE, make_folder
 from agent.errors import AgentError, StoreDamaged, StoreError
@@ -25,6 +26,7 @@ from agent.outbox.model import (
     LaneKey,
     LeftDownload,
     MessageView,
+    ReplyAddress,
 )
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
@@ -185,6 +187,27 @@ class SqliteOutbox:
         with self._tally_lock:
             known = sorted({key.system for key in self._lanes.values()})
         return self._reader.facts(text, [system] if system else known, limit)
+
+    def purgeable(self, before: datetime) -> int:
+        return self._reader.count("purgeable_count", before)
+
+    def purgeable_audit(self, before: datetime) -> int:
+        return self._reader.count("purgeable_records", before)
+
+    def acknowledged(self, before: datetime) -> list[tuple[ReplyAddress, JsonObject]]:
+        return self._reader.acknowledged(before)
+
+    def audit_records(self, after: int, limit: int) -> list[JsonObject]:
+        return self._reader.audit_records(after, limit)
+
+    def damaged_notes(self) -> list[int]:
+        return self._reader.damaged_notes()
+
+    def audit_head(self) -> Head:
+        return self._head
+
+    def last_signed(self) -> datetime | None:
+        return self._reader.last_signed()
 
     def lapsed(self, now: datetime, limit: int = 100) -> list[int]:
         return self._reader.lapsed(now, limit)

@@ -55,7 +55,8 @@ def stored(bench):
 # -- start -------------------------------------------------------------------------------------------
 def test_everything_that_runs_is_named_and_running(installation):
     daemon = installation.start()
-    assert workers(daemon) == {"replies": "running", "housekeeping": "running", "inbox ministry": "running"}
+    named = {"replies", "downloads", "schedules", "housekeeping", "upkeep", "inbox ministry"}
+    assert workers(daemon) == dict.fromkeys(named, "running")
 
 
 def test_a_second_daemon_on_the_same_data_is_refused_and_harms_the_first_one_in_nothing(installation):
