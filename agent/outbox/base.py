@@ -68,6 +68,16 @@ class Transaction(Protocol):
 
     def publish(self, submission: int) -> Accepted: ...
 
+    def keep_file(self, submission: int, digest: str, content: bytes) -> None:
+        """Keep a file that messages of a stage carry as ``{"$file": digest}``, before they are stored."""
+        ...
+
+    def fulfil(self, submission: int, new: NewSubmission) -> Accepted:
+        """The files that a submission was stored to wait for (``wants``) are there, or will not come
+        (``faults``): its drafts take the place of those that kept it. Its digest, known now, may show that
+        it repeats another one, or that its id is taken. One that was cancelled meanwhile is REPLAYED."""
+        ...
+
     def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
         """End a stage as invalid: none of its messages will be sent."""
         ...
@@ -304,6 +314,10 @@ class Outbox(Protocol):
 
     def body(self, submission: int) -> JsonObject | None:
         """The normalised content of a submission; None when there is none, or no longer."""
+        ...
+
+    def content(self, submission: int, digest: str) -> bytes:
+        """A file that messages of a submission carry. Raises StoreError when it is not there."""
         ...
 
     def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:

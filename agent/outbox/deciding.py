@@ -12,6 +12,7 @@ from agent.outbox.base import Resolved
 from agent.outbox.model import FINAL, AttemptState, Cancelled, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.settling import end, give, withdraw_unsent
+from agent.outbox.staging import AWAITING
 from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
 from agent.outbox.work import Row, Work
@@ -80,7 +81,9 @@ def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, .
 
 def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Cancelled:
     row = _asked(work, "submission", submission)
-    if row["staged"]:
+    if row["staged"] == AWAITING:
+        work.run("unstage", submission)
+    elif row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
     _note(work, submission, None, "cancel", who, why, now)
     if row["state"] in FINAL:

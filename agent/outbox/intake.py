@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import Fault
-from agent.outbox import blocking, references, storing
+from agent.outbox import blocking, contents, references, staging, storing
 from agent.outbox.auditing import Details
 from agent.outbox.drafts import scope_value
 from agent.outbox.model import FREES_ID, NOBODY, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
 from agent.outbox.references import Claim
 from agent.outbox.scopes import Place
+from agent.outbox.staging import AWAITING, EMPTY, LOADING
 from agent.outbox.states import QUEUED
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
@@ -20,19 +21,59 @@ from agent.outbox.work import POSITIONS, Row, Work
 
 
 def accept(work: Work, new: NewSubmission) -> Accepted:
-    return _take_in(work, new, staged=False)
+    return _take_in(work, new, staged=AWAITING if new.wants and not new.faults else 0)
 
 
 def stage(work: Work, new: NewSubmission) -> Accepted:
-    return _take_in(work, new, staged=not new.faults)
+    if new.faults:
+        return _take_in(work, new, staged=0)
+    return _take_in(work, new, staged=AWAITING if new.wants else LOADING)
 
 
-def _take_in(work: Work, new: NewSubmission, *, staged: bool) -> Accepted:
+def fulfil(work: Work, submission: int, new: NewSubmission) -> Accepted:
+    """The files that a submission named are there: what kept its place becomes what is to be sent."""
+    row = work.need("submission", submission)
+    if row["staged"] != AWAITING:
+        return Accepted(Receipt.REPLAYED, submission)
+    identity = _identity(work, new)
+    own = identity.holder is not None and identity.holder["submission"] == submission
+    standing = None if own else _standing(new, identity)
+    if isinstance(standing, int):
+        return _repeat(work, submission, standing)
+    faults = new.faults if standing is None else (*new.faults, standing)
+    if faults:
+        staging.abandon(work, submission, faults)
+        return Accepted(Receipt.STORED if standing is None else Receipt.REFUSED, submission)
+    staging.remove_messages(work, submission)
+    about = work.border.open("submission|about", submission, row["about_sealed"])
+    about |= {**_about(new, ()), "files": True}
+    sealed = work.border.seal("submission|about", submission, about)
+    former = identity.holder["submission"] if identity.holder and not own else row["former"]
+    work.run("fulfil", identity.key, identity.digest, former, new.rows_total, sealed, submission)
+    if identity.key is not None:
+        work.run("take_id", identity.key, new.transaction, submission)
+    staging.extend(work, submission, new.drafts)
+    return staging.publish(work, submission)
+
+
+def _repeat(work: Work, submission: int, standing: int) -> Accepted:
+    """Now that its files are known it turns out to be another one again: that one's result is its own."""
+    finished = work.need("submission", standing)["finished_at"] is not None
+    work.run("move_replies", standing, 0 if finished else None, submission)
+    staging.remove(work, submission)
+    work.note("submission.repeated", standing)
+    return Accepted(Receipt.REPEATED, standing)
+
+
+def _take_in(work: Work, new: NewSubmission, *, staged: int) -> Accepted:
     event_key = work.border.key("event", (new.event_id,))
     known = work.one("event", event_key)
     if known is not None:
-        return Accepted(Receipt.REPLAYED, known["submission"])
+        waiting = work.need("submission", known["submission"])["staged"] == AWAITING
+        return Accepted(Receipt.REPLAYED, known["submission"], waiting=waiting)
     identity = _identity(work, new)
+    if staged == AWAITING and identity.holder is not None and identity.holder["state"] not in FREES_ID:
+        identity = _NOBODY  # what it is, its files will tell
     standing = _standing(new, identity)
     if isinstance(standing, int):
         finished = work.need("submission", standing)["finished_at"] is not None
@@ -47,10 +88,9 @@ def _take_in(work: Work, new: NewSubmission, *, staged: bool) -> Accepted:
     if faults:
         return Accepted(Receipt.STORED, _store_invalid(work, new, event_key, faults, identity))
     number = _store(work, new, event_key, identity, links, staged=staged)
-    return Accepted(Receipt.STORED, number, len(new.drafts))
+    return Accepted(Receipt.STORED, number, len(new.drafts), waiting=staged == AWAITING)
 
 
-EMPTY = Fault("/data", "nothing_to_send", "提交内容中没有需要发送的数据")
 _TAKEN = Fault(
     "/id", "id_taken", "相同的 id 已用于内容不同的提交；请为新业务使用新的 id，更正原业务请用 replaces"
 )
@@ -123,17 +163,18 @@ def _links(work: Work, new: NewSubmission) -> Links | Fault:
 
 # -- storing -----------------------------------------------------------------------------------------
 def _store(
-    work: Work, new: NewSubmission, event_key: bytes, identity: Identity, links: Links, *, staged: bool
+    work: Work, new: NewSubmission, event_key: bytes, identity: Identity, links: Links, *, staged: int
 ) -> int:
     number = work.next_number("submission")
     position = links.claim.position if links.claim else number * POSITIONS
-    linked = staged or (len(new.drafts) > 1 and any(draft.needs for draft in new.drafts))
+    linked = bool(staged) or (len(new.drafts) > 1 and any(draft.needs for draft in new.drafts))
     about = {
         **_about(new, new.faults),
         "after": [row["number"] for row in links.after],
         "replaces": links.claim.old if links.claim else 0,
         "now": new.now,
         "forced": new.forced,
+        "files": new.files and staged != AWAITING,
     }
     _insert(work, new, number, position, QUEUED, identity, about, staged=staged, linked=linked)
     interim = None if new.reply == NOBODY else to_micros(new.received_at) + work.answer_within
@@ -144,13 +185,16 @@ def _store(
         valid_until=to_micros(new.valid_until),
         wanted_from=to_micros(new.occurred_at),
         forced=new.forced,
-        staged=staged,
+        staged=bool(staged),
+        files=new.files and staged != AWAITING,
         now=new.now,
         linked=linked,
         extra=links.claim.extra if links.claim else (),
         after=tuple(row["number"] for row in links.after),
         blocked_by=references.wait_for(work, links.after),
     )
+    for digest, content in new.contents.items():
+        contents.keep(work, number, digest, content)
     storing.store_drafts(work, owner, new.drafts, position, last=links.claim is None)
     if links.claim is not None and not staged:
         references.carry_out(work, links.claim, number)
@@ -180,6 +224,7 @@ def _about(new: NewSubmission, faults: Sequence[Fault]) -> dict[str, object]:
         "warnings": [fault.as_json() for fault in new.warnings],
         "expired_says": new.expired_says,
         "scopes": [scope_value(scope) for scope in new.scopes],
+        "wants": list(new.wants),
     }
 
 
@@ -192,7 +237,7 @@ def _insert(
     identity: Identity,
     about: dict[str, object],
     *,
-    staged: bool = False,
+    staged: int = 0,
     linked: bool = False,
 ) -> None:
     invalid = state == State.INVALID

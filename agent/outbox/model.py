@@ -107,6 +107,12 @@ class NewSubmission:
     now: bool = False
     forced: bool = False
     rows_total: int = 0
+    wants: tuple[str, ...] = field(default=(), repr=False)
+    """Files that it names and that are not there yet, or not looked at: its drafts only keep its place."""
+    files: bool = False
+    """Its messages carry files. Those that came within the data are ``contents``, by digest; the others
+    are kept before (:meth:`Transaction.keep_file`)."""
+    contents: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     seq: int | None = None
     """The HIS's own order among files that are taken together; the outbox itself does not look at it."""
     scopes: tuple[Scope, ...] = field(default=(), repr=False)
@@ -130,6 +136,8 @@ class Accepted:
     receipt: Receipt
     submission: int
     messages: int = 0
+    waiting: bool = False
+    """It keeps its place until the files that it names are there."""
 
 
 class Cancelled(StrEnum):

@@ -67,6 +67,14 @@ UPDATE submission SET state = 'invalid', staged = 0, messages = 0, finished_at =
 -- name: unstage
 UPDATE submission SET staged = 0 WHERE number = ?;
 
+-- name: fulfil
+-- What kept its place is gone, what is to be sent comes.
+UPDATE submission SET his_key = ?, digest_key = ?, former = ?, rows_total = ?, about_sealed = ?, staged = 1,
+    messages = 0, revision = revision + 1 WHERE number = ?;
+
+-- name: move_replies
+UPDATE reply SET submission = ?, due_at = ?, written_revision = 0 WHERE submission = ?;
+
 -- name: set_awaited
 UPDATE submission SET awaited = 1 WHERE number = ?;
 

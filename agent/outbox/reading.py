@@ -18,7 +18,7 @@ from agent import jsontext
 from agent.audit.chain import note_digest
 from agent.errors import CryptoError
 from agent.events import JsonObject
-from agent.outbox import facts
+from agent.outbox import contents, facts
 from agent.outbox.connection import translated
 from agent.outbox.model import (
     DownloadTally,
@@ -89,6 +89,16 @@ class Reader:
             address=ReplyAddress(folder, file_name),
             result=result,
         )
+
+    def content(self, submission: int, digest: str) -> bytes:
+        """A file that messages of a submission carry. Raises StoreError when it is not there."""
+        key = contents.digest_key(self.border, digest)
+        with self._snapshot():
+            row = self._one("content", submission, key)
+        if row is None:
+            raise contents.missing(submission)
+        place = f"{submission}.{key.hex()}"
+        return self.border.open_bytes("content|content", place, row["content_sealed"])
 
     def result(self, submission: int) -> JsonObject | None:
         """A submission's result as it would be written now; None when there is no such submission."""

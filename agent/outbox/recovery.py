@@ -34,22 +34,6 @@ def _remove_stages(work: Work) -> int:
     """A stage is nothing before it is published: its event will be taken in anew."""
     stages = [number for (number,) in work.all("staged_submissions")]
     for number in stages:
-        staging.remove_messages(work, number)
-        _give_id_back(work, number)
         work.run("remove_replies", number)
-        work.run("remove_body", number)
-        work.run("forget_deadlines", number)
-        work.run("remove_submission", number)
-        work.touched.discard(number)
-        work.note("submission.unstaged", number)
+        staging.remove(work, number)
     return len(stages)
-
-
-def _give_id_back(work: Work, number: int) -> None:
-    """Its id is again held by whoever held it before."""
-    row = work.need("submission", number)
-    if row["his_key"] is None:
-        return
-    work.run("give_id_back", row["his_key"], row["transaction_code"])
-    if row["former"] is not None:
-        work.run("take_id", row["his_key"], row["transaction_code"], row["former"])

@@ -59,6 +59,7 @@ class Story:
     replaced_by: str = field(repr=False)
     parts: Sequence[Part] = field(repr=False)
     blockers: Sequence[Blocker] = field(repr=False)
+    wants: Sequence[str] = field(default=(), repr=False)
 
 
 def compose(story: Story) -> JsonObject:
@@ -66,6 +67,8 @@ def compose(story: Story) -> JsonObject:
     decisive = _decisive(story)
     faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
     told = sentence(story.state, story.replaced_by, len(faults), story.blockers, story.expired_says)
+    if story.wants:
+        told = f"等待附件 {'、'.join(story.wants)} 放入同一文件夹"
     result: JsonObject = {
         "id": story.id,
         "system": story.system,

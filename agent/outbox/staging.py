@@ -6,15 +6,21 @@ from collections.abc import Sequence
 
 from agent.errors import Fault, StoreError
 from agent.events import Draft
-from agent.outbox import blocking, references, scopes, storing
+from agent.outbox import blocking, contents, references, scopes, storing
 from agent.outbox.drafts import value_scope
-from agent.outbox.intake import EMPTY
 from agent.outbox.model import Accepted, Receipt, State
 from agent.outbox.references import Claim
 from agent.outbox.scopes import Held, Place
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
 from agent.outbox.work import Row, Work
+
+LOADING = 1
+"""It is read chunk by chunk, and removed when that is not finished."""
+AWAITING = 2
+"""It keeps its place across a crash while files are waited for."""
+
+EMPTY = Fault("/data", "nothing_to_send", "提交内容中没有需要发送的数据")
 
 
 def _staged(work: Work, submission: int) -> Row:
@@ -36,6 +42,7 @@ def extend(work: Work, submission: int, drafts: Sequence[Draft]) -> None:
         wanted_from=row["occurred_at"],
         forced=about["forced"],
         staged=True,
+        files=about["files"],
         now=about["now"],
         linked=True,
         extra=_extra(work, about["replaces"]),
@@ -76,6 +83,7 @@ def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
     row = _staged(work, submission)
     about = work.border.open("submission|about", submission, row["about_sealed"])
     rows = remove_messages(work, submission)
+    contents.drop(work, submission)
     about["faults"] = [fault.as_json() for fault in faults]
     sealed = work.border.seal("submission|about", submission, about)
     work.run("abandon", work.now(), sealed, submission)
@@ -97,7 +105,30 @@ def remove_messages(work: Work, submission: int) -> list[Held]:
         held = scopes.leave(work, number) + [Held(*row) for row in work.all("aside_take", number)]
         rows += held if message["blocks"] else []
         blocking.forget_blocks(work, number)
+        work.run("remove_content_uses", number)
         work.run("remove_draft", number)
         work.run("remove_message", number)
         work.changes[message["lane"], message["state"]] -= 1
     return rows
+
+
+def remove(work: Work, number: int) -> None:
+    """Take a stage out as if it had never been; its replies must be gone."""
+    remove_messages(work, number)
+    contents.drop(work, number)
+    _give_id_back(work, number)
+    work.run("remove_body", number)
+    work.run("forget_deadlines", number)
+    work.run("remove_submission", number)
+    work.touched.discard(number)
+    work.note("submission.unstaged", number)
+
+
+def _give_id_back(work: Work, number: int) -> None:
+    """Its id is again held by whoever held it before."""
+    row = work.need("submission", number)
+    if row["his_key"] is None:
+        return
+    work.run("give_id_back", row["his_key"], row["transaction_code"])
+    if row["former"] is not None:
+        work.run("take_id", row["his_key"], row["transaction_code"], row["former"])

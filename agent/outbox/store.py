@@ -174,6 +174,9 @@ class SqliteOutbox:
     def body(self, submission: int) -> JsonObject | None:
         return self._reader.body(submission)
 
+    def content(self, submission: int, digest: str) -> bytes:
+        return self._reader.content(submission, digest)
+
     def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
         return self._reader.messages_by_wire_id(wire_id)
 

@@ -58,6 +58,7 @@ class Teller:
             finished_at=row["finished_at"],
             deadline_at=row["deadline_at"],
             rows_total=row["rows_total"],
+            wants=about.get("wants", ()) if row["staged"] else (),
             replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
             parts=[
                 self._part(part, final=row["state"] in FINAL) for part in self._all("result_messages", number)

@@ -12,6 +12,7 @@ from agent.events import Awaited, Draft, JsonObject, Outcome
 from agent.outbox import (
     auditing,
     claiming,
+    contents,
     deciding,
     holding,
     intake,
@@ -57,6 +58,12 @@ class SqliteTransaction:
 
     def publish(self, submission: int) -> Accepted:
         return staging.publish(self._work, submission)
+
+    def keep_file(self, submission: int, digest: str, content: bytes) -> None:
+        contents.keep(self._work, submission, digest, content)
+
+    def fulfil(self, submission: int, new: NewSubmission) -> Accepted:
+        return intake.fulfil(self._work, submission, new)
 
     def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
         staging.abandon(self._work, submission, faults)
