@@ -60,7 +60,7 @@ def build_system(
         system=config.name,
         settings=lane_settings(config),
         outbox=shared.outbox,
-        exchange=Exchange(adapter, transport, shared.clock, shared.stopping),
+        exchange=Exchange(adapter, transport, shared.clock, shared.stopping, shared.outbox.content),
         numbers=shared.numbers,
         lifetimes=shared.lifetimes,
         clock=shared.clock,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agent import pulse
 from agent.clock import Clock
+from agent.dispatch.filling import load
 from agent.dispatch.judgement import (
     Decision,
     Doubt,
@@ -39,6 +40,10 @@ from agent.transport.base import Transport
 log = get_logger("agent.dispatch")
 
 
+Content = Callable[[int, str], bytes]
+"""The file of a submission with a digest. Raises StoreError."""
+
+
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """An adapter and its transport."""
@@ -47,6 +52,8 @@ class Exchange:
     transport: Transport
     clock: Clock
     stopping: threading.Event
+    content: Content | None = None
+    """Reads a file that a submission's messages carry; None where none does."""
 
     def deliver(
         self, head: Head, draft: Draft, ids: Mapping[str, str], expired: Callable[[], bool]
@@ -55,7 +62,7 @@ class Exchange:
         pulse.beat()
         crash_point("dispatch.after_claim")
         try:
-            request = self.adapter.encode(draft, ids, self.clock.now())
+            request = self.adapter.encode(self._loaded(head, draft), ids, self.clock.now())
             self.transport.prepare(request.url)
         except ConfigurationError as error:
             return Withdraw(error, halt=True)
@@ -71,6 +78,11 @@ class Exchange:
         if isinstance(response, Response):
             return self._judged(head, draft, ids, request, response)
         return response
+
+    def _loaded(self, head: Head, draft: Draft) -> Draft:
+        """With its files; only while it is sealed, since they are large."""
+        read = self.content
+        return draft if read is None else load(draft, lambda digest: read(head.submission, digest))
 
     def _send(self, draft: Draft, request: Request) -> Response | Withdraw | Doubt:
         try:

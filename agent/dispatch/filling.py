@@ -1,11 +1,13 @@
-"""Late values: a draft's slots are filled when its message is claimed. Pure."""
+"""Late values: a draft's slots are filled when its message is claimed, its files when it is sealed."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from binascii import b2a_base64
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from agent.events import SLOT, Draft, Json, Need, Outcome, Verdict
+from agent.events import FILE, SLOT, Draft, Json, Need, Outcome, Verdict
+from agent.protocol.attachments import digests
 
 
 def fill(draft: Draft, values: Mapping[str, str]) -> Draft:
@@ -14,6 +16,23 @@ def fill(draft: Draft, values: Mapping[str, str]) -> Draft:
         return draft
     body = _filled(draft.body, values)
     return replace(draft, body=body, needs=())
+
+
+def load(draft: Draft, content: Callable[[str], bytes]) -> Draft:
+    """The draft with every ``{"$file": digest}`` replaced by that file's ``content`` in Base64."""
+    if not digests(draft.body):
+        return draft
+    return replace(draft, body=_loaded(draft.body, content))
+
+
+def _loaded(value: Json, content: Callable[[str], bytes]) -> Json:
+    if isinstance(value, dict):
+        if value.keys() == {FILE}:
+            return b2a_base64(content(value[FILE]), newline=False).decode("ascii")
+        return {key: _loaded(child, content) for key, child in value.items()}
+    if isinstance(value, list):
+        return [_loaded(child, content) for child in value]
+    return value
 
 
 def refusal(missing: tuple[Need, ...]) -> Outcome | None:
