@@ -32,6 +32,9 @@ class Peer(Protocol):
 
 
 def peer_of(protocol: str) -> Peer:
+    from tests.conformance.jiangxi_peer import JiangxiPeer
     from tests.conformance.ministry_peer import MinistryPeer
+    from tests.conformance.scanpay_peer import ScanpayPeer
 
-    return {"ministry": MinistryPeer}[protocol]()
+    peers: dict[str, type[Peer]] = {"jiangxi": JiangxiPeer, "ministry": MinistryPeer, "scanpay": ScanpayPeer}
+    return peers[protocol]()

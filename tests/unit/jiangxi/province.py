@@ -206,8 +206,8 @@ def trace(number: int = 1, *codes: str, **more: Any) -> JsonObject:
     return {
         "ake001": "X-A01AD-K038-A001", "ake002": "糠甾醇片", "ake005": "YP0001", "ake006": "糠甾醇片10mg",
         "bke384": f"{HOSPITAL}{TODAY}{number:010d}", "bkc502": "演练医师", "bkc503": "LOT7",
-        "bkc504": "20250101", "bkc506": "1", "bkc507": "0", "bkc511": "LS0001", "bkc516": "1", "bkc517": TODAY,
-        "bkc518": "演练药师",
+        "bkc504": "20250101", "bkc506": "1", "bkc507": "0", "bkc511": "LS0001", "bkc516": "1",
+        "bkc517": TODAY, "bkc518": "演练药师",
         "aka030": "1", "kc56list": list(codes or (TRACE,)), **more,
     }  # fmt: skip
 
