@@ -91,7 +91,9 @@ class Bench:
     def drop(self, his_id: str, transaction: str = PAY, **more: Any) -> int:
         """A submission of one message; its number."""
         submission = {
-            name: more.pop(name) for name in ("valid_until", "after", "replaces", "now") if name in more
+            name: more.pop(name)
+            for name in ("valid_until", "after", "replaces", "now", "forced")
+            if name in more
         }
         scopes = more.pop("scopes", (visit(more.pop("about", his_id)),))
         settings = {"body": {"row": his_id}, "scopes": scopes, **more}

@@ -70,6 +70,7 @@ class Platform(Unaided):
     at_encode: Callable[[Draft], None] | None = None
     at_conclude: Callable[[Draft], None] | None = None
     at_inquire: Callable[[Draft], None] | None = None
+    at_complete: Callable[[Draft, History, bool], Completion] | None = None
     at_stamp: Callable[[Draft], None] | None = None
     at_probe: Callable[[], None] | None = None
     at_prepare: Callable[[], None] | None = None
@@ -169,7 +170,7 @@ class Platform(Unaided):
         return ("AK-1",)
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
-        return Completion(draft)
+        return Completion(draft) if self.at_complete is None else self.at_complete(draft, history, forced)
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         return replace(ACCEPTED, data=data)
