@@ -85,13 +85,14 @@ def cast(
 
 def play(players: list[Player]) -> int:
     """Each story in turn; 1 when one could not be played to its end."""
-    try:
-        for player in players:
+    code = 0
+    for player in players:
+        try:
             player.play()
-    except StageError as error:
-        players[-1].broken.append(str(error))
-        return 1
-    return 0
+        except StageError as error:
+            player.broken.append(str(error))
+            code = 1
+    return code
 
 
 def _at(settings: Mapping[str, Any], url: str) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from agent.demo.processes import Platform, StageError, Station, eventually
+from agent.demo.processes import Platform, Station, eventually
 from agent.demo.story import Act, Proof, Step, Story
 
-PATIENCE_S = 120.0
+PATIENCE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,6 @@ class Played:
     step: Step
     results: tuple[dict[str, Any], ...]
     faults: tuple[str, ...] = ()
-    paths: tuple[Path, ...] = ()
 
 
 @dataclass(slots=True)
@@ -34,6 +34,7 @@ class Player:
     stations: Mapping[str, Station]
     now: datetime
     played: list[Played] = field(default_factory=list, init=False)
+    proven: list[tuple[Act, Proof]] = field(default_factory=list, init=False)
     broken: list[str] = field(default_factory=list, init=False)
 
     def play(self) -> None:
@@ -41,11 +42,11 @@ class Player:
         never comes ends it. Raises StageError."""
         for act in self.story.acts:
             self._play(act)
-            self.broken.extend(
-                f"{self.story.title}·{act.title}：{what}"
-                for proof in act.proofs
-                for what in self._unproven(act, proof)
-            )
+            for proof in act.proofs:
+                unproven = list(self._unproven(act, proof))
+                self.broken.extend(f"{act.title}：{what}" for what in unproven)
+                if not unproven:
+                    self.proven.append((act, proof))
 
     def _play(self, act: Act) -> None:
         station, system = self.stations[act.station], self.story.system
@@ -59,23 +60,19 @@ class Player:
             self.played.append(self._await(act, step, station))
 
     def _await(self, act: Act, step: Step, station: Station) -> Played:
-        found: dict[str, dict[str, Any]] = {}
+        final: dict[Path, dict[str, Any]] = {}
 
         def there() -> bool:
-            found.clear()
-            found.update(results_of(step.file, station, self.story.system))
-            return len(found) >= step.results
+            for path in station.results_of(self.story.system, step.file):
+                if path not in final and (result := json.loads(path.read_text("utf-8")))["final"]:
+                    final[path] = result
+            return len(final) >= step.results
 
-        try:
-            eventually(there, f"{step.file} 的结果", PATIENCE_S)
-        except StageError:
-            self.broken.append(f"{self.story.title}·{act.title}：{step.file} 没有等到结果")
-            raise
-        told = tuple(found.values())
+        eventually(there, f"{step.file} 的结果", PATIENCE_S)
+        told = tuple(final.values())
         faults = tuple(dict.fromkeys(_differences(step, told)))
-        self.broken.extend(f"{self.story.title}·{act.title}：{step.file} {fault}" for fault in faults)
-        folder = station.results(self.story.system)
-        return Played(act, step, told, faults, tuple(folder / name for name in found))
+        self.broken.extend(f"{act.title}：{step.file} {fault}" for fault in faults)
+        return Played(act, step, told, faults)
 
     def _unproven(self, act: Act, proof: Proof) -> Iterator[str]:
         if proof.ledger:
@@ -90,15 +87,6 @@ class Player:
             count = len(_visible(folder))
             if count != proof.files:
                 yield f"{proof.downloads} 的下载文件有 {count} 个，应为 {proof.files} 个"
-
-
-def results_of(file: str, station: Station, system: str) -> dict[str, dict[str, Any]]:
-    """The final results of a dropped file, by the names of the result files."""
-    return {
-        name: result
-        for name, result in station.final_results(system).items()
-        if name.startswith(f"{file}.") and name.endswith(".result.json")
-    }
 
 
 def rows_per_call(platform: Platform, transaction: str) -> list[int]:

@@ -222,6 +222,12 @@ class Station:
     def final_results(self, system: str) -> dict[str, dict[str, Any]]:
         return {name: result for name, result in self.read_results(system).items() if result["final"]}
 
+    def results_of(self, system: str, file: str) -> list[Path]:
+        """Where the results of a dropped file are, interim ones too."""
+        folder = self.results(system)
+        found = sorted(folder.iterdir()) if folder.is_dir() else []
+        return [path for path in found if path.name.startswith(f"{file}.")]
+
     # -- the end ----------------------------------------------------------------------------------
     def stop(self, patience_s: float = 25.0) -> int:
         """Ask it to stop; its exit code."""

@@ -26,8 +26,9 @@ def show(players: Sequence[Player], stations: Mapping[str, Station]) -> None:
         places = {"结果": "results", "下载": "downloads", "归档": "archive", "被拒绝": "rejected"}
         told = "  ".join(f"{what} {data / folder}" for what, folder in places.items())
         console.print(f"{name} 的文件：{told}", soft_wrap=True)
-    for what in (what for player in players for what in player.broken):
-        console.print(f"与预期不符：{what}", style="red", soft_wrap=True)
+    for player in players:
+        for what in player.broken:
+            console.print(f"与预期不符：{player.story.title}·{what}", style="red", soft_wrap=True)
 
 
 def _table(player: Player) -> Any:
@@ -74,11 +75,10 @@ def _remark(result: Mapping[str, Any]) -> str:
 
 def _proofs(player: Player) -> list[str]:
     lines = []
-    for act in player.story.acts:
-        for proof in act.proofs:
-            if proof.ledger:
-                calls = "、".join(map(str, proof.calls))
-                lines.append(f"{act.title}：{proof.ledger} 在平台上按到达顺序分为 {calls} 行")
-            if proof.downloads:
-                lines.append(f"{act.title}：{proof.downloads} 下载为 {proof.files} 个文件")
+    for act, proof in player.proven:
+        if proof.ledger:
+            calls = "、".join(map(str, proof.calls))
+            lines.append(f"{act.title}：{proof.ledger} 在平台上按到达顺序分为 {calls} 行")
+        if proof.downloads:
+            lines.append(f"{act.title}：{proof.downloads} 下载为 {proof.files} 个文件")
     return lines
