@@ -28,6 +28,9 @@ from agent.hookspecs import ProtocolAdapter
 from tests.conformance.case_files import Case, all_cases
 from tests.conformance.peers import Peer, peer_of
 
+BROAD = ("institution", "cycle", "till")
+"""Kinds of scope that cover others."""
+
 REFUSED = [case for case in all_cases() if case.faults]
 SENT = [case for case in all_cases() if not case.faults]
 
@@ -137,7 +140,7 @@ def scope(told: list[str]) -> Scope:
     holds = {"shared": Hold.SHARED, "observer": Hold.OBSERVER}
     hold = holds.get(told[-1], Hold.EXCLUSIVE)
     key = tuple(told[1:] if hold is Hold.EXCLUSIVE else told[1:-1])
-    return Scope(told[0], key, hold, broad=told[0] == "institution")
+    return Scope(told[0], key, hold, broad=told[0] in BROAD)
 
 
 def identifier(told: list[str] | dict[str, Any]) -> Identifier:

@@ -35,7 +35,7 @@ PATIENCE_S = 20.0
 
 
 @cache
-def key_folder(hash_: Hash = Hash.SHA1_HEX) -> Path:
+def key_folder(hash_: Hash) -> Path:
     """Rehearsal keys, made once in this process: RSA keys take their time."""
     folder = Path(tempfile.mkdtemp(prefix="scanpay-keys-"))
     read_sealing(folder, hash_, datetime.now(BEIJING))
@@ -248,17 +248,13 @@ class Hospital:
         folder = self.config.folders[0]
         self._number += 1
         name = f"{self._number:04d}.json"
-        content = {
-            "transaction": transaction,
-            "id": keys.pop("id", f"HIS-{self._number}"),
-            "data": data,
-            **keys,
-        }
+        his_id = keys.pop("id", f"HIS-{self._number}")
+        content = {"transaction": transaction, "id": his_id, "data": data, **keys}
         folder.inbox.mkdir(parents=True, exist_ok=True)
         aside = folder.inbox / f"{name}.tmp"
         aside.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         aside.replace(folder.inbox / name)
-        return folder.results / f"{name}.{content['id']}.result.json"
+        return folder.results / f"{name}.{his_id}.result.json"
 
     def result(self, path: Path) -> dict[str, Any]:
         """The final result at its place."""
