@@ -214,6 +214,8 @@ class Draft:
     """Of a follow-up: stands behind all that its submission has so far, and its own follow-ups there."""
     memo: JsonObject = field(default_factory=dict, repr=False)
     """The protocol's own note on how to go on after the answer; JSON, never sent."""
+    doubts: int = 0
+    """At a claim: how many attempts of unknown fate came before. Not kept."""
     deadlines: tuple[Deadline, ...] = ()
     serves: bool = False
     """What it brings is for the submission's other messages: it is none of the submission's own success."""
@@ -334,6 +336,19 @@ class History(Protocol):
     def values(self, kind: str, key: tuple[str, ...]) -> Mapping[str, str]:
         """All facts of a group, by member; {} when there are none."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Debt:
+    """Trace codes that a system is still owed for a settled visit. ``visit`` is the system's number,
+    ``own`` the HIS's ("" where it gave none), ``since`` the day of settlement as YYYYMMDD. ``items``:
+    which details, by their number, and how much of each: ``{detail, name, left}``."""
+
+    lane: str
+    visit: str = field(repr=False)
+    own: str = field(repr=False)
+    since: str
+    items: tuple[JsonObject, ...] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

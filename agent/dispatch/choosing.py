@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.dispatch.asking import draw_number, wire_ids
@@ -105,6 +105,8 @@ class Chooser:
     def _completed(self, tx: Transaction, head: Head) -> Completion:
         """What earlier messages left behind, filled in. Raises InternalDefect when the plugin fails."""
         draft = fill(head.draft, self._values(tx, head))
+        if head.doubts:
+            draft = replace(draft, doubts=len(head.doubts))
         try:
             return self.adapter.complete(draft, tx.history(head.system), forced=head.forced)
         except AgentError:

@@ -43,6 +43,7 @@ _BY_ORDER: Final[Mapping[str, tuple[str, str]]] = {
 }
 _NO_CYCLE: Final = "这个操作员还没有签到（ST001），请先签到或填写 busicycleno"
 _AMOUNTS: Final = ("akc264", "akc255")
+_MOST_NUMBER: Final = 64
 LATE: Final = ("busicycleno", *_BY_ORDER)
 """Fields that may still be empty when a submission is stored."""
 
@@ -77,9 +78,18 @@ def complete(draft: Draft, spec: TransactionSpec, history: History, *, forced: b
     agent = about(draft)
     known = dict(_known(spec, draft.body, agent.till, history))
     body = {**draft.body, **{code: value for code, (value, _) in known.items() if value}}
+    if spec.renew and draft.doubts:
+        body[spec.renew] = renewed(text_of(body[spec.renew]), draft.doubts)
     missing = [_missing(spec, code, told) for code, (value, told) in known.items() if not value]
     late = [] if forced else list(_amounts_wanted(spec, body, history))
     return Completion(replace(draft, body=body), refused=(*agent.faults, *missing, *late))
+
+
+def renewed(number: str, doubts: int) -> str:
+    """The number under which a transaction is repeated that nothing settles (catalog: ``renew``): what came
+    of the earlier ones stays unused for ever. At most 64 characters."""
+    ending = f"-{doubts + 1}"
+    return number[: _MOST_NUMBER - len(ending)] + ending
 
 
 def _known(

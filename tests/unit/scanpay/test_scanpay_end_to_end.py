@@ -88,3 +88,13 @@ def test_a_code_that_was_scanned_too_long_ago_expires_unsent(tmp_path: Path) -> 
         assert late["state"] == "expired"
         assert "请重新扫码" in late["message"]
         assert "ST007" not in platform.calls()
+
+
+def test_a_calculation_whose_answer_is_lost_is_repeated_under_a_new_order_number(tmp_path: Path) -> None:
+    with served(fault="drop_after=on:ST021,times:1") as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST001", {"operatorid": OPERATOR, "aae139": "0"})
+        prepared = his.send("ST021", order("D1", ONE))
+        assert (prepared["state"], prepared["data"]["orderid"]) == ("accepted", "D1-2")
+        paid = his.send("ST022", {"orderid": "D1-2", **scan(ONE, now())})
+        assert paid["state"] == "accepted"
+        assert [key for key, _ in platform.effects()][1:] == ["order:D1", "order:D1-2", "pay:D1-2"]
