@@ -212,8 +212,7 @@ class Downloads:
             file = page_file(of, wire_id, {**page, "datalist": fresh}, page=memo["page"], recovered=True)
         seen = [*memo["seen"], *numbers]
         more = self._open(draft.lane, of, then=memo["then"], page=memo["page"], seen=seen)
-        mode = (memo["then"] or {}).get("dlmode")
-        referred = self._referred(draft.lane, of, fresh, (mode,) if mode else self._modes())
+        referred = self._referred(draft.lane, of, fresh, self._modes())
         return replace(
             outcome,
             data=told(outcome.data, len(fresh), file),
