@@ -12,6 +12,7 @@ from agent.checks import run_checks
 from agent.control.download_handlers import DownloadHandlers
 from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers, message_json
+from agent.control.trace_handlers import TraceHandlers
 from agent.crypto.backends import describe
 from agent.dispatch.exchange import answered
 from agent.errors import AgentError, ControlError
@@ -75,6 +76,12 @@ class Desk:
             daemon.keys, uses, lambda _name: daemon.decided(), self._records.record_key_act
         )
         self._outbox = OutboxHandlers(daemon.outbox, daemon.clock, daemon.decided, daemon.resolved)
+        self._traces = TraceHandlers(
+            daemon.outbox,
+            {name: system.adapter for name, system in daemon.systems.items()}.get,
+            tuple(daemon.systems),
+            daemon.clock,
+        )
         self._downloads = DownloadHandlers(
             daemon.outbox,
             daemon.scheduler,
@@ -88,6 +95,7 @@ class Desk:
             **self._keys.handlers(),
             **self._outbox.handlers(),
             **self._downloads.handlers(),
+            **self._traces.handlers(),
             **self._records.handlers(),
             "status": self.status,
             "submit": self.submit,

@@ -20,6 +20,7 @@ from agent.catalog import Catalog
 from agent.events import (
     Completion,
     Conclusion,
+    Debt,
     Draft,
     FileReference,
     History,
@@ -149,6 +150,10 @@ class ProtocolAdapter(Protocol):
     def scheduled(self, schedule: Schedule, given: JsonObject, now: datetime) -> Submission:
         """One run of a schedule, to be planned as any submission; ``given`` are fields that a person
         chose. Raises SubmissionInvalid."""
+        ...
+
+    def debts(self, history: History) -> tuple[Debt, ...]:
+        """The settled visits whose trace codes were not all uploaded; () by default."""
         ...
 
     def again(

@@ -11,6 +11,7 @@ from agent.cli.session import Session, key_ring
 from agent.control.client import error_code
 from agent.control.outbox_handlers import OutboxHandlers
 from agent.control.resolving import resolved_by
+from agent.control.trace_handlers import TraceHandlers
 from agent.control.verbs import complete
 from agent.errors import ControlError, StoreError
 
@@ -50,9 +51,11 @@ def _handlers(config: AgentConfig, outbox: Outbox) -> Mapping[str, Callable[[Jso
     from agent.clock import SystemClock
     from agent.records import RecordHandlers
 
-    clock, resolved = SystemClock(), resolved_by(_adapters(config))
+    clock, adapter_of = SystemClock(), _adapters(config)
     records = RecordHandlers(config, outbox, key_ring(config), clock, Event())
-    return {**OutboxHandlers(outbox, clock, lambda: None, resolved).handlers(), **records.handlers()}
+    acts = OutboxHandlers(outbox, clock, lambda: None, resolved_by(adapter_of))
+    traces = TraceHandlers(outbox, adapter_of, tuple(config.systems), clock)
+    return {**acts.handlers(), **records.handlers(), **traces.handlers()}
 
 
 def _adapters(config: AgentConfig) -> Callable[[str], ProtocolAdapter | None]:

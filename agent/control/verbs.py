@@ -88,6 +88,11 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("limit", "integer", 100),
             ),
         ),
+        Verb(
+            "trace.owed",
+            "settled visits whose trace codes were not all uploaded",
+            (Argument("system", "text", "", longest=100),),
+        ),
         Verb("download.list", "schedules and the files that the HIS has not taken"),
         Verb(
             "download.run",

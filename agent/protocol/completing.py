@@ -8,6 +8,7 @@ from datetime import datetime
 from agent.errors import Fault, SubmissionInvalid
 from agent.events import (
     Completion,
+    Debt,
     Draft,
     FileReference,
     History,
@@ -33,6 +34,9 @@ class Unaided:
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         return Outcome(Verdict.ACCEPTED, data=data)
+
+    def debts(self, history: History) -> tuple[Debt, ...]:
+        return ()
 
     def schedules(self) -> tuple[Schedule, ...]:
         return ()

@@ -12,6 +12,7 @@ from agent.errors import ConfigurationError
 from agent.events import (
     Completion,
     Conclusion,
+    Debt,
     Draft,
     History,
     JsonObject,
@@ -25,7 +26,7 @@ from agent.events import (
 )
 from agent.hookspecs import KeySource
 from agent.protocol.completing import Unaided
-from plugins.jiangxi import codec, flow, inquiry, outcomes, planning
+from plugins.jiangxi import codec, debts, flow, inquiry, outcomes, planning
 from plugins.jiangxi.settings import Settings, read_settings
 
 _PROBE: Final = "CX001"
@@ -89,6 +90,9 @@ class JiangxiAdapter(Unaided):
 
     def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
         return inquiry.conclude(self.catalog, draft, ids, answer, self.settings)
+
+    def debts(self, history: History) -> tuple[Debt, ...]:
+        return debts.debts(self.settings.institutions, history)
 
     def probe(self, lane: str) -> Draft | None:
         """CX001 about a visit that nobody has: an answer of any kind shows that the endpoint works."""
