@@ -229,7 +229,9 @@ class Daemon:
 
     def _build_control(self) -> None:
         desk = Desk(self)
-        self.control = ControlServer(endpoint_at(self.config.control.path), desk.handlers(), clock=self.clock)
+        control = self.config.control
+        endpoint = endpoint_at(control.path, control.operators)
+        self.control = ControlServer(endpoint, desk.handlers(), clock=self.clock)
 
     # -- what one room tells the next ---------------------------------------------------------------
     def _stored(self, receipts: list[tuple[NewSubmission, Accepted]], lanes: set[LaneKey]) -> None:

@@ -45,7 +45,6 @@ _WANTED = (
     ),
     click.option("--password-stdin", is_flag=True, help="从标准输入读一行，作为账户的密码（仅 Windows）"),
     click.option("--his-group", metavar="组", default="", help="HIS 账户所在的本机组（仅 Windows）"),
-    click.option("--operators-group", metavar="组", default="", help="操作员所在的本机组（仅 Windows）"),
 )
 
 
@@ -111,7 +110,7 @@ def _host(root: Path | None) -> ServiceHost:
 def _wanted(session: Session, given: dict[str, Any]) -> Installation:
     from agent.service.host import Installation
 
-    settings = {name: given[name] for name in ("his_group", "operators_group") if given[name]}
+    settings = {"his_group": given["his_group"]} if given["his_group"] else {}
     return Installation(
         config=session.path().absolute(),
         scanners=given["scanners"],

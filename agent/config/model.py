@@ -10,10 +10,12 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ControlConfig:
-    """The local control endpoint: a Unix socket, on Windows the file that holds port and token."""
+    """The local control endpoint: a Unix socket, on Windows the file that holds port and token, which the
+    local group ``operators`` may read."""
 
     path: Path
     timeout_s: float = 10.0
+    operators: str = ""
 
 
 @dataclass(frozen=True, slots=True)

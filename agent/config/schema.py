@@ -192,6 +192,15 @@ CONTROL: Final = Section(
             minimum=1,
             maximum=600,
         ),
+        Setting(
+            "operators",
+            "text",
+            "",
+            "可以使用控制端口的本机组，由 his-agent service install 建立；只用于 Windows，Linux 上请用 sudo",
+            "Local group that may use the endpoint, made by service install; Windows only",
+            example="'his-agent-operators'",
+            pattern=r"[^\x00-\x1f\"/\\\[\]:|<>+=;,?*@]{1,256}",
+        ),
     ),
 )
 

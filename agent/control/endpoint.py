@@ -34,12 +34,13 @@ class Endpoint(Protocol):
         ...
 
 
-def endpoint_at(path: Path) -> Endpoint:
-    """The endpoint of this operating system at ``path``."""
+def endpoint_at(path: Path, operators: str = "") -> Endpoint:
+    """The endpoint of this operating system at ``path``; who listens there on Windows lets the local group
+    ``operators`` in."""
     if sys.platform == "win32":
         from agent.control.loopback import LoopbackEndpoint
 
-        return LoopbackEndpoint(path)
+        return LoopbackEndpoint(path, operators)
     else:  # noqa: RET505 - so that type checking for Windows sees one branch only
         from agent.control.unix import UnixEndpoint
 

@@ -39,10 +39,11 @@ class _Place:
 
 
 class LoopbackEndpoint:
-    """``path`` is the file with port and token."""
+    """``path`` is the file with port and token; ``operators`` a local group that may read it too."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, operators: str = "") -> None:
         self._path = path
+        self._operators = operators
         self._token = b""
 
     def listen(self) -> socket.socket:
@@ -120,21 +121,23 @@ class LoopbackEndpoint:
         try:
             handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w", encoding="ascii") as file:
-                close_to_others(aside)
+                close_to_others(aside, self._operators)
                 file.write(jsontext.write({"port": place.port, "token": place.token.hex()}))
             aside.replace(self._path)
         finally:
             aside.unlink(missing_ok=True)
 
 
-def close_to_others(path: Path) -> None:
-    """Leave ``path`` readable for its owner and the machine's administrators only.
+def close_to_others(path: Path, operators: str = "") -> None:
+    """Leave ``path`` readable for its owner, the machine's administrators and, on Windows, the local group
+    ``operators`` only.
 
     Raises OSError or SubprocessError when that cannot be had.
     """
     if sys.platform == "win32":
         icacls = Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "icacls.exe")
         command = [str(icacls), str(path), "/inheritance:r", "/grant:r", *_OWNER_SYSTEM_ADMINISTRATORS]
+        command += [f"{operators}:R"] if operators else []
         subprocess.run(command, check=True, capture_output=True, timeout=10)  # noqa: S603 - no shell
     else:
         path.chmod(0o600)

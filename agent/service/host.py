@@ -24,7 +24,8 @@ class Installation:
 
     ``scanners`` and ``cards`` open the devices of that kind. The other settings are Windows':
     ``account`` (``.\\name``, ``DOMAIN\\name``; empty: the service's own virtual account), its
-    ``password``, and the local groups of the accounts of the HIS and of the operators.
+    ``password``, and the local group of the accounts of the HIS. That of the operators is named by
+    the configuration (``control.operators``).
     """
 
     config: Path
@@ -33,7 +34,6 @@ class Installation:
     account: str = ""
     password: str = field(default="", repr=False)
     his_group: str = "his-agent-his"
-    operators_group: str = "his-agent-operators"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +71,9 @@ def this_host(root: Path | None) -> ServiceHost:
     if sys.platform == "win32":
         if root is not None:
             raise ConfigurationError("Windows 没有 --root", hint="--root 只用于 Linux")
-        from agent.service.windows import WindowsHost
-        from agent.service.windows_port import windows_port
+        from agent.service.windows_port import host
 
-        return WindowsHost(windows_port())
+        return host()
     else:  # noqa: RET505 - so that type checking for Windows sees one branch only
         from agent.service.linux import LinuxHost, run_command
 
