@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 SERVICE: Final = "his-agent"
 DATA_KEY: Final = "agent/data-key"
+NEXT_DATA_KEY: Final = "agent/data-key.next"
 AUDIT_KEY: Final = "agent/audit-key"
-OWN_NAMES: Final = frozenset({DATA_KEY, AUDIT_KEY})
+OWN_NAMES: Final = frozenset({DATA_KEY, NEXT_DATA_KEY, AUDIT_KEY})
 """Keys of the agent itself: nobody else makes, rotates or shows them."""
 FORMER: Final = ".former"
 """``NAME.former`` is the generation of a key before ``NAME``: answers may still be sealed for it."""
@@ -149,6 +150,21 @@ class KeyRing:
             if create and not self.has(DATA_KEY):
                 self.set(DATA_KEY, b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode("ascii"))
             return decode_data_key(self.get(DATA_KEY))
+
+    def next_data_key(self, *, create: bool) -> bytes | None:
+        """The key that a change of the data key leads to, until :meth:`promote_data_key`."""
+        with self._guard:
+            if create and not self.has(NEXT_DATA_KEY):
+                self.set(NEXT_DATA_KEY, b64encode(secrets.token_bytes(_DATA_KEY_BYTES)).decode("ascii"))
+            return decode_data_key(self.get(NEXT_DATA_KEY)) if self.has(NEXT_DATA_KEY) else None
+
+    def promote_data_key(self) -> None:
+        """Nothing is sealed with the former data key any more: forget it. May be repeated after a crash."""
+        with self._guard:
+            if self.has(NEXT_DATA_KEY):
+                self.set(DATA_KEY, self.get(NEXT_DATA_KEY))
+                crash_point("keys.promoting")
+                self.remove(NEXT_DATA_KEY)
 
     def audit_key(self, *, create: bool = False) -> str:
         """The SM2 key that signs the audit trail's heads; made once when ``create`` says so.

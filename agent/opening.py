@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from agent.clock import Clock
 from agent.crypto.at_rest import DataKey
-from agent.errors import StoreDamaged
+from agent.errors import StoreDamaged, StoreError
+from agent.outbox.key_state import KeyState, read_key_state
 from agent.outbox.store import SqliteOutbox
-
-FIRST_KEY: Final = 1
-"""The number of the data key in every sealed value: a second one comes with its rotation."""
 
 
 class DataKeys(Protocol):
     def data_key(self, *, create: bool) -> bytes: ...
+
+    def next_data_key(self, *, create: bool) -> bytes | None:
+        """The key that a change of the data key leads to; it counts when the other one no longer does."""
+        ...
 
 
 def open_outbox(path: Path, *, keys: DataKeys, clock: Clock, answer_within_s: float) -> SqliteOutbox:
@@ -25,8 +27,25 @@ def open_outbox(path: Path, *, keys: DataKeys, clock: Clock, answer_within_s: fl
     and nothing has taken its place: an empty one would forget what was sent and send it again.
     """
     refuse_to_forget(path)
-    key = DataKey(FIRST_KEY, keys.data_key(create=not path.exists()))
+    state = read_key_state(path)
+    if state.change is not None:
+        raise StoreError(
+            "数据密钥正在更换，还没有完成",
+            hint="请先运行 his-agent rekey，它会从中断的地方继续；数据没有丢失",
+            details={"reason": "rekeying"},
+        )
+    key = _key(state, keys, create=not path.exists())
     return SqliteOutbox(path, key, clock=clock, answer_within_s=answer_within_s)
+
+
+def _key(state: KeyState, keys: DataKeys, *, create: bool) -> DataKey:
+    """The data key. One that does not fit is told when the database is opened with it."""
+    first = keys.data_key(create=create)
+    fitting = state.key_of([first])
+    if fitting is None:
+        following = keys.next_data_key(create=False)
+        fitting = state.key_of([following]) if following else None
+    return fitting or DataKey(state.number, first)
 
 
 def refuse_to_forget(path: Path) -> None:

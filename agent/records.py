@@ -50,7 +50,12 @@ class RecordHandlers:
             Problem("note", number, f"记录 {number} 的处置人和原因被改动过")
             for number in self._outbox.damaged_notes()
         ]
-        return report_json(replace(report, problems=(*report.problems, *notes)))
+        values = self._outbox.damaged_values() if args["contents"] else []
+        damage = [
+            Problem("damaged", 0, f"数据库里的一处加密内容（{place}，{row}）被改动或损坏")
+            for place, row in values
+        ]
+        return report_json(replace(report, problems=(*report.problems, *notes, *damage)))
 
     def export(self, args: JsonObject) -> JsonObject:
         if not 1 <= args["limit"] <= _MOST_RECORDS or args["after"] < 0:

@@ -29,6 +29,7 @@ _readable = click.Path(path_type=Path, allow_dash=True)
     "verify",
     help="沿着审计记录逐条核对，指出被改动、调换、删除或截断的记录。有问题时退出码为 1。",
 )
+@click.option("--contents", is_flag=True, help="同时试着解开数据库里的每一处加密内容，指出被改动的")
 @click.option(
     "--log", type=_readable, metavar="文件", help="系统日志的导出，从中找出当时的链头；- 表示标准输入"
 )
@@ -37,9 +38,14 @@ _readable = click.Path(path_type=Path, allow_dash=True)
 )
 @click.option("--key", type=_readable, metavar="文件", help="可信的审计公钥（PEM），与 --database 同用")
 @pass_session
-def verify(session: Session, log: Path | None, database: Path | None, key: Path | None) -> int:
+def verify(
+    session: Session, contents: bool, log: Path | None, database: Path | None, key: Path | None
+) -> int:
+    if contents and database:
+        raise click.UsageError("--contents 需要数据密钥，不能与 --database 同用")
     heads = _heads(_text(log)) if log else ""
-    report = _of_copy(database, heads, key) if database else call(session, "audit.verify", {"heads": heads})
+    args: JsonObject = {"heads": heads, "contents": contents}
+    report = _of_copy(database, heads, key) if database else call(session, "audit.verify", args)
     if session.json:
         write_json(report)
     else:

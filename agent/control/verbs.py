@@ -147,7 +147,7 @@ VERBS: Final[Mapping[str, Verb]] = {
         Verb(
             "audit.verify",
             "go along the audit trail and name what was changed, moved or removed",
-            (Argument("heads", "text", "", longest=500_000),),
+            (Argument("heads", "text", "", longest=500_000), Argument("contents", "boolean", False)),
             slow=True,
         ),
         Verb(

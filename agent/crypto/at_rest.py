@@ -9,7 +9,7 @@ nonce are then one in 2^32; a repeat would give away both plaintexts and the mea
 seals 100,000 values a day reaches that after 117 years. Keys are rotated all the same: a key may have been
 copied with a machine image or a backup, and rotation bounds what such a copy opens. ``key_id_of`` tells which
 key a value needs, so that old and new keys serve side by side until the last value is sealed anew. Keyed
-hashes carry no key id: rotation recomputes them.
+hashes carry no key id: rotation hashes them once more (``rehash``), since what they stand for is not kept.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _LARGEST_KEY_ID = 2**32 - 1
 _SEAL_PURPOSE = b"his-agent at rest: seal"
+_INDEX_PURPOSE = b"his-agent at rest: index"
 _HASH_PURPOSE = b"his-agent at rest: keyed hash: "
 
 
@@ -46,6 +47,10 @@ class DataKey:
 
     key_id: int
     secret: bytes = field(repr=False)
+    former: tuple[bytes, ...] = field(default=(), repr=False)
+    """The index roots of the keys before it, oldest first: hashes go through all of them (``rehash``)."""
+    index_root: bytes = field(init=False, repr=False, compare=False)
+    """What hashing takes of the secret. It opens nothing."""
     _header: bytes = field(init=False, repr=False, compare=False)
     _cipher: AESGCM = field(init=False, repr=False, compare=False)
     _hash_keys: dict[str, bytes] = field(init=False, repr=False, compare=False)
@@ -57,6 +62,7 @@ class DataKey:
             raise KeyRejected(
                 "数据密钥的编号或长度不正确", hint="请从密钥备份恢复", details={"key_id": self.key_id}
             )
+        object.__setattr__(self, "index_root", _derive(self.secret, _INDEX_PURPOSE))
         object.__setattr__(self, "_header", _HEADER.pack(_FORMAT, self.key_id))
         object.__setattr__(self, "_cipher", AESGCM(_derive(self.secret, _SEAL_PURPOSE)))
         object.__setattr__(self, "_hash_keys", {})
@@ -90,13 +96,27 @@ class DataKey:
                 "检索散列长度只能是 16 或 32 字节", hint="请联系技术支持", details={"size": size}
             )
         content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        return hmac.digest(self._hash_key(domain), content, "sha256")[:size]
+        digest = hmac.digest(self._hash_key(domain), content, "sha256")[:size]
+        for root in (*self.former, self.index_root)[1:]:
+            digest = _again(root, digest)
+        return digest
+
+    def rehash(self, digest: bytes | None) -> bytes | None:
+        """A hash that was made under the key before, as this key makes it; none stays none."""
+        return _again(self.index_root, digest) if digest else digest
 
     def _hash_key(self, domain: str) -> bytes:
         key = self._hash_keys.get(domain)
         if key is None:
-            key = self._hash_keys[domain] = _derive(self.secret, _HASH_PURPOSE + domain.encode("utf-8"))
+            root = (*self.former, self.index_root)[0]
+            key = self._hash_keys[domain] = _derive(root, _HASH_PURPOSE + domain.encode("utf-8"))
         return key
+
+
+def _again(root: bytes, digest: bytes) -> bytes:
+    import hmac
+
+    return hmac.digest(root, digest, "sha256")[: len(digest)]
 
 
 def generate(key_id: int) -> DataKey:

@@ -355,6 +355,10 @@ class Outbox(Protocol):
         CiphertextRejected, which names the record, for one whose note was changed."""
         ...
 
+    def damaged_values(self) -> list[tuple[str, str]]:
+        """Place and row of every sealed value that does not open. Reads the whole database."""
+        ...
+
     def damaged_notes(self) -> list[int]:
         """Records of the audit trail whose who and why do not open, or are not what the chain holds."""
         ...

@@ -12,7 +12,7 @@ from agent.outbox.statements import STATEMENTS, resource
 APPLICATION_ID = 0x48495341
 """Marks a database as an outbox of the agent ("HISA")."""
 
-_KEY_CHECK = "his-agent outbox"
+KEY_CHECK = "his-agent outbox"
 
 
 def migrations() -> dict[int, str]:
@@ -67,7 +67,7 @@ def demand_key(connection: sqlite3.Connection, border: Border) -> None:
     """
     row = connection.execute(STATEMENTS["meta"], ("key_check",)).fetchone()
     if row is None:
-        sealed = border.seal("meta|value", "key_check", _KEY_CHECK)
+        sealed = border.seal("meta|value", "key_check", KEY_CHECK)
         connection.execute(STATEMENTS["set_meta"], ("key_check", sealed))
         return
     try:

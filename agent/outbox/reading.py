@@ -9,17 +9,18 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from agent import jsontext
 from agent.audit.chain import note_digest
 from agent.errors import CryptoError
 from agent.events import JsonObject
-from agent.outbox import contents, facts
-from agent.outbox.connection import translated
+from agent.outbox import contents, facts, places
+from agent.outbox.connection import connect_reader, translated
 from agent.outbox.model import (
     DownloadTally,
     DueDownload,
@@ -301,6 +302,12 @@ class Reader:
             "why": why,
             "hash": bytes(row["hash"]).hex(),
         }
+
+    def damaged_values(self) -> list[tuple[str, str]]:
+        """On a connection of its own: it takes long, and others go on reading meanwhile."""
+        path = self.connection.execute("SELECT file FROM pragma_database_list").fetchone()[0]
+        with translated(), closing(connect_reader(Path(path))) as connection:
+            return list(places.damaged(connection, self.border.sealer))
 
     def damaged_notes(self) -> list[int]:
         with self._snapshot():

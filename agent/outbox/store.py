@@ -203,6 +203,9 @@ class SqliteOutbox:
     def audit_records(self, after: int, limit: int) -> list[JsonObject]:
         return self._reader.audit_records(after, limit)
 
+    def damaged_values(self) -> list[tuple[str, str]]:
+        return self._reader.damaged_values()
+
     def damaged_notes(self) -> list[int]:
         return self._reader.damaged_notes()
 

@@ -86,11 +86,35 @@ def test_format_of_stored_values_stays_readable() -> None:
 
 def test_keyed_hash_stays_the_same_across_releases() -> None:
     """Derived here by hand after RFC 5869: the columns to search by hold these bytes."""
-    extracted = hmac.digest(bytes(32), KEY.secret, "sha256")
-    subkey = hmac.digest(extracted, b"his-agent at rest: keyed hash: scope" + b"\x01", "sha256")
+    root = _hkdf(KEY.secret, b"his-agent at rest: index")
+    subkey = _hkdf(root, b"his-agent at rest: keyed hash: scope")
     expected = hmac.new(subkey, "测试".encode(), hashlib.sha256).digest()
     assert KEY.keyed_hash("测试", "scope") == expected[:16]
     assert KEY.keyed_hash("测试".encode(), "scope", 32) == expected
+
+
+def _hkdf(secret: bytes, purpose: bytes) -> bytes:
+    extracted = hmac.digest(bytes(32), secret, "sha256")
+    return hmac.digest(extracted, purpose + b"\x01", "sha256")
+
+
+def test_a_hash_that_was_taken_on_is_found_by_what_it_stands_for() -> None:
+    second = DataKey(8, b"2" * 32, (KEY.index_root,))
+    third = DataKey(9, b"3" * 32, (*second.former, second.index_root))
+    for size in at_rest.HASH_SIZES:
+        old = KEY.keyed_hash("a", "scope", size)
+        assert second.rehash(old) == second.keyed_hash("a", "scope", size) != old
+        assert third.rehash(second.rehash(old)) == third.keyed_hash("a", "scope", size)
+    assert third.rehash(None) is None
+    assert third.rehash(b"") == b""
+
+
+def test_who_has_a_former_key_or_what_hashing_keeps_of_it_can_compute_no_present_hash() -> None:
+    second = DataKey(8, b"2" * 32, (KEY.index_root,))
+    known = {KEY.keyed_hash("a", "scope"), DataKey(8, KEY.secret, (KEY.index_root,)).keyed_hash("a", "scope")}
+    assert second.keyed_hash("a", "scope") not in known
+    with pytest.raises(CiphertextRejected):
+        DataKey(7, KEY.index_root).open(KEY.seal(PLAINTEXT, ROW), ROW)
 
 
 def test_keyed_hash_depends_on_value_domain_and_key() -> None:
