@@ -34,10 +34,20 @@ MODULES: Final = {
 }
 HIDDEN: Final = frozenset({"read-file"})
 
+
+def _of_protocol(name: str) -> click.Command | None:
+    """Plugins are looked at only for a name that no command of ours has."""
+    from agent.cli.protocol_commands import commands_of
+
+    return commands_of(name)
+
+
 root = LazyGroup(
     "his-agent",
     modules=MODULES,
     hidden=HIDDEN,
+    others=_of_protocol,
+    epilog="各系统自带的工具：his-agent 系统 --help，如 his-agent scanpay --help",
     help="医院工作站边缘代理：把 HIS 放下的文件可靠、按序地送到各平台。",
 )
 

@@ -64,25 +64,28 @@ class Group(_Chinese, click.Group):
 
 class LazyGroup(Group):
     """``modules`` maps a command's name to its module and its one line of help. The module is imported
-    when the command is run; its ``command`` attribute is the command. ``hidden`` ones run unlisted."""
+    when the command is run; its ``command`` attribute is the command. ``hidden`` ones run unlisted.
+    ``others`` finds commands of any other name."""
 
     def __init__(
         self,
         *args: Any,
         modules: Mapping[str, tuple[str, str]],
         hidden: frozenset[str] = frozenset(),
+        others: Callable[[str], click.Command | None] = lambda _: None,
         **attributes: Any,
     ) -> None:
         super().__init__(*args, **attributes)
         self._modules = modules
         self._hidden = hidden
+        self._others = others
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return [name for name in self._modules if name not in self._hidden]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in self._modules:
-            return None
+            return self._others(cmd_name)
         command: click.Command = import_module(self._modules[cmd_name][0]).command
         return command
 

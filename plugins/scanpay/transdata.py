@@ -25,7 +25,8 @@ ROOT: Final = "transdata"
 ROW: Final = "row"
 MOST_CHARACTERS: Final = 20 * 1024 * 1024
 MOST_DEPTH: Final = 16
-MOST_ELEMENTS: Final = 200_000
+MOST_ELEMENTS: Final = 60_000
+"""An order of a thousand items has half as many."""
 
 
 def write(fields: Sequence[FieldSpec], data: JsonObject) -> str:

@@ -1,0 +1,48 @@
+"""``his-agent SYSTEM NAME …``: the tools that a protocol brings (``ProtocolSpec.commands``)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from agent.cli.base import Command, Group
+from agent.cli.output import write_json, write_line
+from agent.cli.session import Session
+
+if TYPE_CHECKING:
+    from agent.hookspecs import ProtocolCommand
+
+
+def commands_of(system: str) -> click.Command | None:
+    """The group of a protocol's tools; None where no plugin of that name is installed, or it has none.
+    Loads that plugin only."""
+    from importlib.metadata import entry_points
+
+    from agent.hookspecs import GROUP
+    from agent.registry import Registry
+
+    if not entry_points(group=GROUP, name=system):
+        return None
+    protocol = Registry().protocol(system)
+    if not protocol.commands:
+        return None
+    group = Group(system, help=f"{protocol.title}的工具。")
+    for tool in protocol.commands:
+        group.add_command(_command(tool))
+    return group
+
+
+def _command(tool: ProtocolCommand) -> click.Command:
+    def run(given: tuple[str, ...]) -> None:
+        if len(given) != len(tool.arguments):
+            raise click.UsageError(f"应给出：{' '.join(tool.arguments)}")
+        report = tool.run(given)
+        if click.get_current_context().ensure_object(Session).json:
+            write_json(report.data)
+            return
+        for line in report.lines:
+            write_line(line)
+
+    arguments = click.Argument(["given"], nargs=-1, metavar=" ".join(tool.arguments))
+    return Command(tool.name, help=tool.about, params=[arguments], callback=run)
