@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -95,9 +95,19 @@ class DeviceState:
 IDLE: Final = DeviceState(DeviceCondition.IDLE, "idle", "未打开：没有等待扫码或读卡的业务")
 
 
+def ignore_state(_state: DeviceState) -> None:
+    """For a source whose changes nobody watches."""
+
+
 def state_of(error: DeviceError, label: str = "") -> DeviceState:
     condition = DeviceCondition.WAITING if error.retry else DeviceCondition.FAILED
     return DeviceState(condition, error.code, str(error), label)
+
+
+def not_stored(state: DeviceState) -> DeviceState:
+    """The device works, but what it read cannot be stored."""
+    sentence = "读到的内容还没有存下，正在重试；请看其他报警（磁盘、数据库）"
+    return replace(state, condition=DeviceCondition.WAITING, reason="not_stored", sentence=sentence)
 
 
 def new_event_id(now: datetime) -> str:

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from agent.backoff import Backoff
 from agent.clock import Clock
+from agent.devices.handover import Handover
 from agent.devices.model import (
     IDLE,
     Deliver,
@@ -20,7 +21,9 @@ from agent.devices.model import (
     DeviceError,
     DeviceState,
     ScanVerdict,
+    ignore_state,
     new_event_id,
+    not_stored,
     state_of,
 )
 from agent.events import Event, EventKind
@@ -71,7 +74,8 @@ class ScannerSettings:
 
 
 class ScannerSource:
-    """A supervised worker (``run``). ``want`` and ``state`` may be called from any thread."""
+    """A supervised worker (``run``). ``want`` and ``state`` may be called from any thread; ``changed``
+    is told every change of the state."""
 
     def __init__(
         self,
@@ -80,8 +84,10 @@ class ScannerSource:
         deliver: Deliver,
         clock: Clock,
         stopping: threading.Event,
+        changed: Callable[[DeviceState], None] = ignore_state,
     ) -> None:
         self.wakeup = threading.Event()
+        self._changed = changed
         self._settings = settings
         self._open_link = open_link
         self._deliver = deliver
@@ -90,6 +96,7 @@ class ScannerSource:
         self._wanted = settings.always_open
         self._backoff = Backoff(first_s=0.25, cap_s=3.0)
         self._state = IDLE
+        self._handover = Handover(settings.name, clock, stopping, self._show_failing)
         self._delivered = 0
         self._discarded = 0
 
@@ -109,7 +116,7 @@ class ScannerSource:
         """Until ``stopping`` is set."""
         while not self._stopping.is_set():
             if not self._wanted:
-                self._state = IDLE
+                self._set(IDLE)
                 self._pause(_LOOK_S)
                 continue
             try:
@@ -117,7 +124,7 @@ class ScannerSource:
             except DeviceError as error:
                 self._note(error)
                 self._pause(self._backoff.next_wait())
-        self._state = IDLE
+        self._set(IDLE)
 
     def _use(self, link: ScannerLink) -> None:
         """Read while it is wanted. Raises DeviceError."""
@@ -138,7 +145,7 @@ class ScannerSource:
     def _hand_over(self, code: bytes, link: ScannerLink) -> None:
         now = self._clock.now()
         event = Event(new_event_id(now), self.name, EventKind.SCAN, self._settings.station, now, code)
-        verdict = self._stored(event)
+        verdict = self._handover.until_stored(lambda: self._deliver(event), event.id)
         if verdict is None:
             return
         self._delivered += 1
@@ -146,22 +153,8 @@ class ScannerSource:
         self._ready(link)
         self._reply(link, verdict)
 
-    def _stored(self, event: Event) -> ScanVerdict | None:
-        """Try until it is stored: nothing else is read meanwhile. None when the agent stops before that;
-        the person has seen no answer then, and scans again."""
-        backoff = Backoff(first_s=0.2, cap_s=5.0)
-        while True:
-            try:
-                return self._deliver(event)
-            except Exception:  # the border to whoever stores: shown, logged, tried again
-                log.exception("scan not stored", scanner=self.name, event_id=event.id)
-            sentence = "扫到的码还没有存下，正在重试；请看其他报警（磁盘、数据库）"
-            self._state = replace(
-                self._state, condition=DeviceCondition.WAITING, reason="not_stored", sentence=sentence
-            )
-            if self._clock.wait(self._stopping, backoff.next_wait()):
-                log.error("scan given up at stop", scanner=self.name, event_id=event.id)
-                return None
+    def _show_failing(self) -> None:
+        self._set(not_stored(self._state))
 
     def _reply(self, link: ScannerLink, verdict: ScanVerdict) -> None:
         reply = self._settings.replies.get(verdict)
@@ -173,13 +166,18 @@ class ScannerSource:
             log.warning("scanner took no reply", scanner=self.name, reason=error.code)
 
     def _ready(self, link: ScannerLink) -> None:
-        self._state = DeviceState(DeviceCondition.READY, "ready", "正常", link.label)
+        self._set(DeviceState(DeviceCondition.READY, "ready", "正常", link.label))
 
     def _note(self, error: DeviceError) -> None:
         state = state_of(error, self._state.label)
         if state.reason != self._state.reason:
             log.warning("scanner not usable", scanner=self.name, reason=error.code, **error.details)
-        self._state = state
+        self._set(state)
+
+    def _set(self, state: DeviceState) -> None:
+        before, self._state = self._state, state
+        if (before.reason, before.label) != (state.reason, state.label):
+            self._changed(self.state())
 
     def _pause(self, seconds: float) -> None:
         self._clock.wait(self.wakeup, seconds)

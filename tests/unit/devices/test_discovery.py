@@ -47,7 +47,7 @@ def test_two_that_fit_are_ambiguous_until_serial_number_or_interface_tells_them_
 
 
 @pytest.mark.parametrize(
-    ("location", "number"), [("1-3:1.2", 2), ("1-3:x.0", 0), ("1-3.4", None), (None, None), ("1-3.4:1.10", 10)]
+    ("location", "number"), [("1-3:1.2", 2), ("1-3:x.0", 0), ("1-3.4", None), (None, None), ("1-3:1.10", 10)]
 )  # fmt: skip
 def test_the_interface_number_is_read_from_the_location(location: str | None, number: int | None) -> None:
     assert interface_number(location) == number

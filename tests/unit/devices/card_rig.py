@@ -1,0 +1,104 @@
+"""A card source at work on the real PC/SC stack, and what it delivered."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from agent.clock import Clock, SystemClock
+from agent.devices.cards.model import CardBackend, Conclusion, from_payload
+from agent.devices.cards.pcsc import PcscBackend
+from agent.devices.cards.source import CardSettings, CardSource, Want
+from agent.devices.model import DeviceState, ScanVerdict
+from agent.events import Event
+from agent.rehearsal.virtual_card import PORT, Applet, Slot
+
+READER = "Virtual PCD 00 00"
+
+
+class Reader:
+    """The virtual reader as a patient uses it: a card is out when the whole stack has seen it go."""
+
+    def __init__(self, number: int = 0) -> None:
+        self.name = f"Virtual PCD 00 0{number}"
+        self.slot = Slot(PORT + number)
+
+    def insert(self, applet: Applet | None, pull_at: int | None = None) -> None:
+        self.slot.insert(applet, pull_at=pull_at)
+
+    def pull(self) -> None:
+        self.slot.pull()
+        self.until_empty()
+
+    def until_present(self) -> None:
+        from smartcard import scard
+
+        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        state = 0
+        while not state & scard.SCARD_STATE_PRESENT:
+            status, states = scard.SCardGetStatusChange(context, 5000, [(self.name, state)])
+            assert status == 0, "the card is not seen"
+            state = states[0][1] & ~scard.SCARD_STATE_CHANGED
+        scard.SCardReleaseContext(context)
+
+    def until_empty(self) -> None:
+        """Insertions and removals each count one, so an empty reader's count is even. One that pcscd calls
+        empty because a reset failed, and has not yet looked into, would miss the next insertion."""
+        from smartcard import scard
+
+        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+        state, odd = scard.SCARD_STATE_PRESENT, 1 << 16
+        while state & (scard.SCARD_STATE_PRESENT | odd):
+            known = state & ~scard.SCARD_STATE_CHANGED
+            status, states = scard.SCardGetStatusChange(context, 5000, [(self.name, known)])
+            assert status == 0, "the reader does not become empty"
+            state = states[0][1]
+        scard.SCardReleaseContext(context)
+
+
+class CardStation:
+    def __init__(
+        self,
+        want: Want = Want.READ,
+        *,
+        backend: CardBackend | None = None,
+        deliver: Callable[[Event], ScanVerdict] | None = None,
+        reader: str = READER,
+        clock: Clock | None = None,
+    ) -> None:
+        self.events: queue.Queue[Event] = queue.Queue()
+        self.conclusions: queue.Queue[Conclusion] = queue.Queue()
+        self.states: queue.Queue[DeviceState] = queue.Queue()
+        self.stopping = threading.Event()
+        self.source = CardSource(
+            CardSettings("reader", "till-1", always=want),
+            backend or PcscBackend(reader),
+            deliver or self._take,
+            self.conclusions.put,
+            clock or SystemClock(),
+            self.stopping,
+            self.states.put,
+        )
+        self._thread = threading.Thread(target=self.source.run)
+        self._thread.start()
+
+    def _take(self, event: Event) -> ScanVerdict:
+        self.events.put(event)
+        return ScanVerdict.TAKEN
+
+    def next(self) -> dict[str, Any]:
+        return from_payload(self.events.get(timeout=20).payload)
+
+    def until(self, *reasons: str) -> DeviceState:
+        """The next of its states that has one of these reasons."""
+        while (state := self.states.get(timeout=20)).reason not in reasons:
+            pass
+        return state
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.source.wakeup.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
