@@ -89,6 +89,7 @@ class KeyRing:
         if not value or len(value) > _LONGEST_KEY:
             raise KeyRejected(f"密钥 {name} 为空或过长", hint="请检查导入的文件", details={"key": name})
         with self._guard:
+            self._demand_writable(name)
             entries = self._entries()
             entries.write(checked_name(name), value)
             if entries.read(name) != value:
@@ -117,7 +118,9 @@ class KeyRing:
     def remove(self, name: str) -> None:
         """Forget a key everywhere. Raises KeyMissing when there is none."""
         with self._guard:
-            held = self._held.pop(checked_name(name), None) is not None
+            if checked_name(name) not in self._held:
+                self._demand_writable(name)
+            held = self._held.pop(name, None) is not None
             self._cache.pop(name, None)
             stored = self._entries().delete(name) if not held or self._usable() else False
             if not held and not stored:
@@ -187,6 +190,14 @@ class KeyRing:
         if self._backend is None:
             self._backend = keys_backend.choose(self._allow)
         return Entries(self._backend, self._service)
+
+    def _demand_writable(self, name: str) -> None:
+        if self.describe().read_only:
+            raise ConfigurationError(
+                f"密钥由 systemd 凭据提供，只能读取，不能写入 {name}",
+                hint="请用 systemd-creds 加密新的密钥，更换凭据文件后重启服务；见 docs/service.md",
+                details={"key": name, "reason": "read_only"},
+            )
 
     def _usable(self) -> bool:
         try:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
 VOLATILE: Final = "agent.keys_memory.MemoryKeyring"
+READ_ONLY: Final = "agent.keys_systemd.CredentialsKeyring"
 _CHAIN: Final = "keyring.backends.chainer.ChainerBackend"
 _TRUSTED: Final = frozenset(
     {
@@ -27,6 +28,7 @@ _TRUSTED: Final = frozenset(
         "keyring.backends.kwallet.DBusKeyringKWallet4",
         "keyring.backends.macOS.Keyring",
         VOLATILE,
+        READ_ONLY,
     }
 )
 _NONE_FOUND: Final = frozenset({"keyring.backends.fail.Keyring", "keyring.backends.null.Keyring"})
@@ -34,12 +36,13 @@ _NONE_FOUND: Final = frozenset({"keyring.backends.fail.Keyring", "keyring.backen
 
 @dataclass(frozen=True, slots=True)
 class KeyringDescription:
-    """Where keys are kept: the backend's class, the account whose keyring it is, and whether they
-    are forgotten when the process ends."""
+    """Where keys are kept: the backend's class, the account whose keyring it is, whether they are
+    forgotten when the process ends, and whether they can only be read."""
 
     backend: str
     account: str
     volatile: bool
+    read_only: bool = False
 
 
 def choose(allow: Collection[str]) -> KeyringBackend:
@@ -65,7 +68,7 @@ def choose(allow: Collection[str]) -> KeyringBackend:
 
 def describe(backend: KeyringBackend) -> KeyringDescription:
     name = class_name(backend)
-    return KeyringDescription(name, account(), name == VOLATILE)
+    return KeyringDescription(name, account(), name == VOLATILE, name == READ_ONLY)
 
 
 def class_name(backend: KeyringBackend) -> str:
