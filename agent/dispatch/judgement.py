@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from agent.errors import AgentError
+from agent.errors import AgentError, Fault
 from agent.events import Conclusion, Draft, Finding, Outcome, Verdict
 from agent.outbox.model import Head
 
@@ -103,6 +103,13 @@ NOT_FOUND: Final = "多次查询平台都没有这笔业务的记录，但平台
 THERE_BUT_NOT_FOUND: Final = "平台称这笔业务已经存在，但查询不到本机发送的记录，请向平台核实后判定"
 HELD_TOO_LONG: Final = "平台有应答，但在规定时间内一直查询不到这笔业务的确定结果，请向平台核实后判定"
 NOT_STORABLE: Final = "平台的应答已收到，但程序内部错误使结果无法保存，请向平台核实后判定，并将日志交给开发商"
+
+
+ORPHANED: Final = Fault(
+    "",
+    "repeated",
+    "前一次发送没有收到应答，重新发送后才有结果：平台可能留有一笔无人使用的登记，如需清理请向平台核实",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from agent.dispatch.inquiry import Asked, PutOff, advised, ask_about, settle_ask
 from agent.dispatch.judgement import (
     HELD_TOO_LONG,
     NOT_STORABLE,
+    ORPHANED,
     Decision,
     Doubt,
     Expired,
@@ -115,11 +116,19 @@ class Lane:
         decision = self.exchange.deliver(step.head, step.draft, step.attempt.ids, step.expired)
         self._note(decision, step, last_try=last_try)
         return self._commits.finish(
-            lambda tx: self._commits.tell(
-                *record_decision(tx, step, decision, self.clock.now(), last_try=last_try)
-            ),
+            lambda tx: self._record(tx, step, decision, last_try=last_try),
             lambda tx: tx.doubt(message, attempt, "not storable", self.clock.now()),
         )
+
+    def _record(self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool) -> None:
+        if isinstance(decision, Settle) and self._left_an_orphan(step):
+            tx.warn(step.head.message, (ORPHANED,))
+        self._commits.tell(*record_decision(tx, step, decision, self.clock.now(), last_try=last_try))
+
+    def _left_an_orphan(self, step: Send) -> bool:
+        """Sent once more after a doubt, where the system does not notice that it says the same again."""
+        spec = self._spec(step.head)
+        return step.draft.repeatable and bool(step.head.doubts) and spec is not None and not spec.guarded
 
     def _note(self, decision: Decision, step: Send, *, last_try: bool) -> None:
         """What the exchange says about the endpoint, for the whole stream."""

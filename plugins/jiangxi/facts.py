@@ -34,6 +34,8 @@ from plugins.jiangxi.rules import CODES, FEES, TRACES
 COURSE, SETTLED, FEES_FACT, OWED, DUE, TRACE = "course", "settled", "fees", "owed", "due", "trace"
 REGISTERED, DISCHARGED, REVOKED, TRACED = "registered", "discharged", "revoked", "traced"
 CATEGORY: Final = "aka130"
+UNDOES: Final = "undoes"
+"""In a memo: a deletion of the agent's own, of what no fact tells of."""
 CLINIC_CATEGORY: Final = "71"
 """MZ002 has no aka130 (anomalies J26)."""
 

@@ -26,6 +26,7 @@ from plugins.jiangxi.facts import (
     SETTLED,
     TRACE,
     TRACED,
+    UNDOES,
     Owed,
     is_return,
     read_owed,
@@ -66,7 +67,7 @@ def complete(draft: Draft, history: History, *, forced: bool) -> Completion:
     """The draft with what later steps need, the contradictions of this one, and what it waits for."""
     visit = text_of(draft.body.get(VISIT))
     check = _CHECKS.get(draft.transaction)
-    if check is None or not visit:
+    if check is None or not visit or draft.memo.get(UNDOES):
         return Completion(draft)
     course = course_of(visit, history)
     step = _Step(draft, course, history)

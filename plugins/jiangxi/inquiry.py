@@ -21,7 +21,7 @@ from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, RowOut
 from agent.protocol.drafts import drafts_of
 from agent.protocol.matching import sent_rows
 from agent.protocol.values import text_of
-from plugins.jiangxi.facts import day_of
+from plugins.jiangxi.facts import UNDOES, day_of
 from plugins.jiangxi.outcomes import accepted, row_keys
 from plugins.jiangxi.planning import recount
 from plugins.jiangxi.preparing import INSTITUTION, VISIT
@@ -125,7 +125,11 @@ def _undone(case: _Case, missing: list[int]) -> Outcome:
         {**head, "bke384": text_of(row.get("bke384")), "aae186": _UNDO_REASON}
         for row in _without(sent, missing)
     ]
-    drafts = tuple(draft for body in bodies for draft in drafts_of(deletion, body, case.draft.lane))
+    drafts = tuple(
+        replace(draft, memo={UNDOES: True})
+        for body in bodies
+        for draft in drafts_of(deletion, body, case.draft.lane)
+    )
     return Outcome(
         Verdict.PARTIAL,
         message=_UNDONE,

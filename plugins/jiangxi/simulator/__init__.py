@@ -12,8 +12,9 @@ ceiling is 可报销 and what is above it 限额, both by line and rounded half 
 allowFee + selfFee + quotaFee = totalFee. Where the document leaves a choice the decision is that of its
 anomalies (J01 …), and switchable where two readings are likely.
 
-A stay is settled after its discharge. bke384 is unique among all institutions for ever, deleted ones
-included. What was settled in an earlier month counts as 已月结算 and is not taken back any more.
+A stay is settled after its discharge. The bke384 of FY001 is unique among all institutions for ever,
+deleted ones included. What was settled in an earlier month counts as 已月结算 and is not taken back any
+more.
 
 It does not model: money, the monthly settlement itself, the review of relapses (they stay 审核中 unless
 the seed says more), real identity checks, opening hours, limits of lists, and uniqueness of jylsh (the

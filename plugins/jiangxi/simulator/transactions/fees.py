@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
+
 from agent.events import JsonObject
 from agent.rehearsal.ledger import Effect
 from plugins.jiangxi.simulator.arithmetic import line_total, share
@@ -20,7 +22,8 @@ def upload(context: Context, data: JsonObject) -> Reply:
     demand(data["listsize"] == len(rows), "发送记录数与费用明细条数不一致")
     demand(data["totalFee"] == sum(row["akc264"] for row in rows), "医疗总金额与费用明细合计不一致")
     demand(all(row["akc190"] == visit.akc190 for row in rows), "费用明细的业务流水号不一致")
-    judge_rows(context, rows, visit.aka130)
+    judge_rows(context, rows, visit.aka130, context.world.bke384)
+    context.world.bke384.update(row["bke384"] for row in rows)
     return _kept(context, visit, rows)
 
 
@@ -28,7 +31,7 @@ def calculate(context: Context, data: JsonObject) -> Reply:
     """KF001 keeps the details and issues the number (J14)."""
     rows = data["inputlist"]
     demand(data["aka130"] in ("73", "75"), "医疗类别应为 73 或 75")
-    judge_rows(context, rows, data["aka130"])
+    judge_rows(context, rows, data["aka130"], set())
     visit = open_visit(context, data, VisitKind.REHABILITATION, data["aka130"])
     kept = _kept(context, visit, rows)
     opened = Effect(f"visit:{visit.akc190}", visit.akc190)
@@ -54,7 +57,13 @@ def delete(context: Context, data: JsonObject) -> Reply:
 def withdraw(visit: Visit, wanted: list[str]) -> tuple[Effect, ...]:
     for bke384 in wanted:
         del visit.fees[bke384]
-    return tuple(Effect(f"fee:{bke384}", visit.akc190, -1) for bke384 in wanted)
+    return tuple(Effect(fee_key(visit, bke384), visit.akc190, -1) for bke384 in wanted)
+
+
+def fee_key(visit: Visit, bke384: str) -> str:
+    """A detail in the ledger: KF001 may bring one number in two visits."""
+    of_visit = visit.kind is VisitKind.REHABILITATION
+    return f"fee:{visit.akc190}/{bke384}" if of_visit else f"fee:{bke384}"
 
 
 def details(context: Context, data: JsonObject) -> Reply:
@@ -72,8 +81,9 @@ def details(context: Context, data: JsonObject) -> Reply:
     return Reply({"outputlist": rows}, about=visit.akc190)
 
 
-def judge_rows(context: Context, rows: list[JsonObject], aka130: str) -> None:
-    """Raises Refused for the first wrong row, naming it by its bkf500."""
+def judge_rows(context: Context, rows: list[JsonObject], aka130: str, used: Set[str]) -> None:
+    """Raises Refused for the first wrong row, naming it by its bkf500. ``used``: bke384 of other calls
+    that count; only FY001 demands that no two be the same."""
     seen: set[str] = set()
     for row in rows:
         where = f"第 {row['bkf500']} 条费用明细："
@@ -82,7 +92,7 @@ def judge_rows(context: Context, rows: list[JsonObject], aka130: str) -> None:
         demand(row["akc264"] == total, f"{where}医疗费总额不等于单价乘以数量")
         demand(row["aka130"] == aka130, f"{where}医疗费用类别与就诊登记不一致")
         demand(row["aka030"] == "0" or known, f"{where}社保目录统一编码不在工伤目录内")
-        fresh = row["bke384"] not in seen and row["bke384"] not in context.world.bke384
+        fresh = row["bke384"] not in seen and row["bke384"] not in used
         demand(fresh, f"{where}医院结算业务药品明细序列号重复")
         demand(row["ake007"] <= context.today, f"{where}费用发生日期不能晚于当前日期")
         seen.add(row["bke384"])
@@ -92,10 +102,9 @@ def _kept(context: Context, visit: Visit, rows: list[JsonObject]) -> Reply:
     fees = [_fee(context, row) for row in rows]
     for fee in fees:
         visit.fees[fee.bke384] = fee
-        context.world.bke384.add(fee.bke384)
     visit.ckc349 = visit.ckc349 or rows[0]["ckc349"]
     amounts = sum((fee.amounts for fee in fees), NOTHING)
-    return Reply(told(amounts), tuple(Effect(f"fee:{fee.bke384}", visit.akc190) for fee in fees))
+    return Reply(told(amounts), tuple(Effect(fee_key(visit, fee.bke384), visit.akc190) for fee in fees))
 
 
 def _fee(context: Context, row: JsonObject) -> Fee:
