@@ -32,7 +32,7 @@ from agent.protocol.planning import readable_scopes
 from plugins.ministry import attachments, codec, inquiry, outcomes, planning
 from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
-from plugins.ministry.schedules import Run, repetition, runs, submission_of
+from plugins.ministry.schedules import Run, demand_runnable, repetition, runs, submission_of
 from plugins.ministry.settings import Settings, read_settings
 
 PROBE: Final = "GYU000"
@@ -44,8 +44,9 @@ def ministry_catalog() -> Catalog:
 
 def build(options: Mapping[str, Any], source: KeySource) -> MinistryAdapter:
     """The adapter for one access key. Raises ConfigurationError."""
-    settings = read_settings(options)
-    return MinistryAdapter(ministry_catalog(), settings, Keys(source, settings.own_key, settings.peer_key))
+    settings, catalog = read_settings(options), ministry_catalog()
+    demand_runnable(catalog, settings.owning.roles, settings.owning.every_min)
+    return MinistryAdapter(catalog, settings, Keys(source, settings.own_key, settings.peer_key))
 
 
 @dataclass(frozen=True, slots=True)

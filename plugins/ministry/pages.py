@@ -26,12 +26,14 @@ def page_file(
 
 
 def attachment_file(transaction: str, number: str, wire_id: str, data: JsonObject) -> Download:
-    """The file itself, named by its 附件ID; what is no Base64 is kept as the answer had it."""
+    """The file itself, named by its 附件ID; what is none, or no Base64, is kept as the answer had it."""
     name = f"{transaction}-{number if _PLAIN.fullmatch(number) else wire_id}"
     text = text_of(data.get("filecont"))
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
+        content = b""
+    if not content:
         return Download(transaction, f"{name}.json", 1, {"wire_id": wire_id, "data": data})
     suffix = next((suffix for mark, suffix in _SUFFIXES if content.startswith(mark)), ".bin")
     return Download(transaction, name + suffix, attachment=text)

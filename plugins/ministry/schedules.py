@@ -15,7 +15,7 @@ from typing import Final
 
 from agent.catalog import Catalog, TransactionSpec
 from agent.clock import BEIJING
-from agent.errors import Fault, SubmissionInvalid
+from agent.errors import ConfigurationError, Fault, SubmissionInvalid
 from agent.events import JsonObject, Schedule, Submission
 from plugins.ministry.downloads import ATTACHMENT, BY_PERSON, UNCONFIRMED
 from plugins.ministry.referred import MODES
@@ -38,15 +38,16 @@ class Run:
 
 def runs(catalog: Catalog, roles: tuple[str, ...], every_min: Mapping[str, int]) -> Iterator[Run]:
     """All that may be run; nothing without a role."""
+    if not roles:
+        return
     for spec in downloads_of(catalog, roles):
         about = f"查询并确认已下载未反馈的{spec.name.removesuffix('下载')}"
         recover = Schedule(f"{UNCONFIRMED}-{spec.code}", UNCONFIRMED, about, at_start=True)
         yield Run(recover, {"hisbusitype": spec.code})
     for spec in downloads_of(catalog, roles):
         yield from _of_roles(spec, roles, every_min)
-    if roles:
-        for code in (BY_PERSON, ATTACHMENT):
-            yield Run(Schedule(code, code, catalog.transaction(code).name), {})
+    for code in (BY_PERSON, ATTACHMENT):
+        yield Run(Schedule(code, code, catalog.transaction(code).name), {})
 
 
 def downloads_of(catalog: Catalog, roles: tuple[str, ...]) -> Iterator[TransactionSpec]:
@@ -54,6 +55,19 @@ def downloads_of(catalog: Catalog, roles: tuple[str, ...]) -> Iterator[Transacti
     for spec in catalog:
         if spec.kind == "download" and any(_CALLERS[role] in spec.caller for role in roles):
             yield spec
+
+
+def demand_runnable(catalog: Catalog, roles: tuple[str, ...], every_min: Mapping[str, int]) -> None:
+    """Raises ConfigurationError for a time given to what is no download of these roles."""
+    if not (roles and every_min):
+        return
+    strange = sorted(every_min.keys() - {spec.code for spec in downloads_of(catalog, roles)})
+    if strange:
+        raise ConfigurationError(
+            f"部级平台配置项 download_every 有误：{strange[0]} 不是以该身份可以下载的交易",
+            hint="请核对交易编号和 download_roles，修改后重新启动",
+            details={"system": SYSTEM, "setting": "download_every"},
+        )
 
 
 def _of_roles(spec: TransactionSpec, roles: tuple[str, ...], every_min: Mapping[str, int]) -> Iterator[Run]:
