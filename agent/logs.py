@@ -45,6 +45,7 @@ _PRIORITIES: Final = {
 """syslog(3)"""
 _masker = Masker()
 _importing = threading.Lock()
+_imported: list[Any] = []
 
 
 def get_logger(name: str) -> Logger:
@@ -339,9 +340,9 @@ def _refuse(value: Any) -> str:
 def _structlog() -> Any:
     """structlog, imported without rich: its console renderer loads rich (70 ms) only to draw the
     tracebacks that ``summarise_exception`` takes away."""
-    if "structlog" in sys.modules:
-        return sys.modules["structlog"]
-    with _importing:
+    if _imported:
+        return _imported[0]
+    with _importing:  # another thread's import is in sys.modules before it is whole
         hidden = "rich" not in sys.modules
         if hidden:
             sys.modules["rich"] = None  # type: ignore[assignment]  # the import system's "not there"
@@ -350,4 +351,5 @@ def _structlog() -> Any:
         finally:
             if hidden:
                 del sys.modules["rich"]
+        _imported[:] = [structlog]
     return structlog

@@ -331,6 +331,32 @@ def test_configuring_loads_no_rich_and_leaves_it_importable(tmp_path: Path) -> N
     assert run_python(code) == ("rich\n", "")
 
 
+def test_the_first_lines_of_several_threads_wait_for_the_import_to_be_whole() -> None:
+    code = """
+import threading
+from agent.logs import get_logger
+
+gate = threading.Barrier(8)
+failures = []
+
+def write(number):
+    gate.wait()
+    try:
+        get_logger(f"test{number}").warning("first")
+    except AttributeError as error:
+        failures.append(error)
+
+threads = [threading.Thread(target=write, args=(number,)) for number in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("failures:", failures)
+"""
+    out, _ = run_python(code)
+    assert out.splitlines()[-1] == "failures: []"
+
+
 def run_python(code: str) -> tuple[str, str]:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     return done.stdout, done.stderr
