@@ -21,6 +21,7 @@ from agent.events import JsonObject
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 _DIGITS = re.compile(r"[0-9]+")
 _PROVINCES: Final = re.compile("1[1-5]|2[1-3]|3[1-7]|4[1-6]|5[0-4]|6[1-6]|71|8[12]")
+_GS: Final = "\x1d"
 _FAULTS: Final[Mapping[str, str]] = {
     "missing": "不能为空",
     "unwanted": "应为空",
@@ -179,6 +180,8 @@ def _broken_format(name: str, text: str) -> str | None:
         return None if _DIGITS.fullmatch(text) else "number"
     if kind == "region":
         return None if _DIGITS.fullmatch(text) and len(text) == 6 and _PROVINCES.match(text) else "table"
+    if kind == "tracecode":
+        return None if all("!" <= character <= "~" or character == _GS for character in text) else "format"
     if kind == "extension":
         return None if text.lower().rpartition(".")[2] in detail.lower().split(",") else "format"
     return None if _decoded(text) is not None else "format"

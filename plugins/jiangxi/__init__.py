@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from agent.hookspecs import ProtocolSpec, hookimpl
+from agent.hookspecs import ProtocolSpec, Rehearsal, hookimpl
 from plugins.jiangxi.adapter import build, jiangxi_catalog
 from plugins.jiangxi.settings import OPTIONS
 
@@ -21,6 +22,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
             load_catalog=jiangxi_catalog,
             build=build,
             simulate=_simulate,
+            rehearse=_rehearse,
         )
     )
 
@@ -30,3 +32,10 @@ def _simulate(options: Mapping[str, Any]) -> None:
     from plugins.jiangxi.simulator.serve import serve
 
     serve(options)
+
+
+def _rehearse(folder: Path) -> Rehearsal:
+    """Loads the demo only when it is asked for."""
+    from plugins.jiangxi.demo.rehearsing import rehearse
+
+    return rehearse(folder)
