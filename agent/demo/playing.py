@@ -70,7 +70,7 @@ class Player:
 
         eventually(there, f"{step.file} 的结果", PATIENCE_S)
         told = tuple(final.values())
-        faults = tuple(dict.fromkeys(_differences(step, told)))
+        faults = tuple(dict.fromkeys(differences(step, told)))
         self.broken.extend(f"{act.title}：{step.file} {fault}" for fault in faults)
         return Played(act, step, told, faults)
 
@@ -103,7 +103,7 @@ def rows_per_call(platform: Platform, transaction: str) -> list[int]:
     return calls
 
 
-def _differences(step: Step, results: tuple[dict[str, Any], ...]) -> Iterator[str]:
+def differences(step: Step, results: tuple[dict[str, Any], ...]) -> Iterator[str]:
     if len(results) != step.results:
         yield f"有 {len(results)} 个结果，应为 {step.results} 个"
     for result in results:

@@ -96,6 +96,8 @@ def load_story(system: str, package: str) -> Story:
 
 
 def _act(table: Mapping[str, Any]) -> Act:
+    if unknown := set(table) - {"title", "station", "step", "proof"}:
+        raise TypeError(f"an act of a story has no {sorted(unknown)}")
     return Act(
         title=table["title"],
         station=table.get("station", HOSPITAL),
