@@ -60,8 +60,8 @@ def _read_field(table: Table, types: Mapping[str, Kind]) -> FieldSpec:
         max_bytes=table.whole("max_bytes"),
         note=table.text("note", ""),
         sensitive=table.choice("sensitive", SENSITIVE_KINDS, ""),
-        when=_conditions(table, "when"),
-        empty=_conditions(table, "empty"),
+        when=read_conditions(table, "when"),
+        empty=read_conditions(table, "empty"),
         absent_as=absent_as,
         absent_when=absent_when,
         codes=_fault_codes(table),
@@ -116,7 +116,7 @@ def _format(table: Table) -> str:
     return name
 
 
-def _conditions(table: Table, key: str) -> tuple[Condition, ...]:
+def read_conditions(table: Table, key: str) -> tuple[Condition, ...]:
     return tuple(_condition(item) for item in table.tables(key))
 
 

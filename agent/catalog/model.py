@@ -11,7 +11,7 @@ that the loader derived from them.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, Protocol
 
 Kind = Literal["text", "number", "list", "object"]
@@ -136,15 +136,53 @@ class ScopeRule:
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """A number that the answer yields: ``value`` names its field, ``by`` the key to find it under.
+    """A fact that an accepted answer yields: ``value`` names its field, ``by`` the key to find it under,
+    ``member`` the fields that tell it from others of that key.
 
-    ``by`` fields are read beside ``value`` in the answer, or else from the request.
+    All are read from the answer, or else from the request. With ``list`` each element of that list in
+    the row gives one.
     """
 
     kind: str
     value: str
     by: tuple[str, ...]
     at: Level = "head"
+    member: tuple[str, ...] = ()
+    list: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForgetRule:
+    """Facts that hold no more once the transaction is accepted: those of ``kind`` under the key ``by``."""
+
+    kind: str
+    by: tuple[str, ...]
+    at: Level = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class AliasRule:
+    """A second name of a scope, learnt from an accepted answer: from then on the scope ``kind`` of the
+    fields ``key`` is the scope ``of_kind`` of the fields ``of``."""
+
+    kind: str
+    key: tuple[str, ...]
+    of_kind: str
+    of: tuple[str, ...]
+    at: Level = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class CompletionRule:
+    """A field that a HIS may leave out where it gives its own keys ``by``: the fact of ``kind`` under
+    that key fills it when the message is sent. ``list`` is a list in each row; ``when`` must hold."""
+
+    field: str
+    kind: str
+    by: tuple[str, ...]
+    at: Level = "head"
+    list: str = ""
+    when: Condition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +239,10 @@ class TransactionSpec:
 
     ``section`` is where the document describes it. ``list`` is the row list of the request that may
     be split into messages of ``max_rows``; ``answer_list`` the row list of the answer. ``row_key``
-    finds a row again in the answer. ``guarded``: a repetition cannot take effect twice.
-    ``repeatable``: nothing settles an unknown outcome, and sending it again does no harm; it then
+    finds a row again in the answer. ``keys`` are fields that the document lacks and the agent reads to
+    complete others, by where they stand: "" for the head, ``list``, ``list.inner``. ``guarded``: a
+    repetition cannot take effect twice. ``repeatable``: nothing settles an unknown outcome, and sending
+    it again does no harm; it then
     carries a new number in the field ``renew``, if one is named. ``already_there`` and
     ``not_processed`` are the system's codes for "done before" and "not done at all". ``inquiry``
     settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``doubt`` tells the
@@ -228,6 +268,10 @@ class TransactionSpec:
     row_key: tuple[str, ...] = ()
     scopes: tuple[ScopeRule, ...] = ()
     identifiers: tuple[Identifier, ...] = ()
+    forgets: tuple[ForgetRule, ...] = ()
+    aliases: tuple[AliasRule, ...] = ()
+    completions: tuple[CompletionRule, ...] = ()
+    keys: Mapping[str, tuple[FieldSpec, ...]] = field(default_factory=dict)
     inquiry: str = ""
     inquiry_hold_s: int = 0
     doubt: str = ""
@@ -242,8 +286,24 @@ class TransactionSpec:
     blocks_expired: bool = False
     rules: tuple[str, ...] = ()
 
+    @property
+    def asked(self) -> tuple[FieldSpec, ...]:
+        """What a HIS may write: the request's fields and the keys of its own beside them."""
+        return _with_keys(self.request, self.keys, "") if self.keys else self.request
+
     def side(self, side: Side) -> tuple[FieldSpec, ...]:
         return self.request if side == "request" else self.response
+
+
+def _with_keys(
+    fields: tuple[FieldSpec, ...], keys: Mapping[str, tuple[FieldSpec, ...]], place: str
+) -> tuple[FieldSpec, ...]:
+    inner = {spec.code: f"{place}.{spec.code}" if place else spec.code for spec in fields}
+    grown = [
+        replace(spec, children=_with_keys(spec.children, keys, inner[spec.code])) if spec.children else spec
+        for spec in fields
+    ]
+    return (*grown, *keys.get(place, ()))
 
 
 class CatalogSource(Protocol):

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import cast
 
-from agent.catalog.fields import read_fields
+from agent.catalog.fields import read_conditions, read_fields
 from agent.catalog.model import (
     CLASSES,
     LEVELS,
     SCOPE_MODES,
     TRANSACTION_KINDS,
+    AliasRule,
     BatchRule,
     CodeTable,
+    CompletionRule,
     Deadline,
     FieldSpec,
+    ForgetRule,
     Identifier,
     Kind,
     Level,
@@ -46,6 +49,10 @@ def read_transaction(
         row_key=table.texts("row_key"),
         scopes=tuple(_scope(item) for item in table.tables("scope")),
         identifiers=tuple(_identifier(item) for item in table.tables("identifiers")),
+        forgets=tuple(_forget(item) for item in table.tables("forget")),
+        aliases=tuple(_alias(item) for item in table.tables("alias")),
+        completions=tuple(_completion(item) for item in table.tables("complete")),
+        keys=_keys(table.tables("keys"), types),
         inquiry=table.text("inquiry", ""),
         inquiry_hold_s=table.whole("inquiry_hold_s") or 0,
         doubt=table.text("doubt", ""),
@@ -85,9 +92,57 @@ def _identifier(table: Table) -> Identifier:
         value=table.text("value"),
         by=table.texts("by"),
         at=cast(Level, table.choice("at", LEVELS, "head")),
+        member=table.texts("member"),
+        list=table.text("list", ""),
     )
     table.finish()
     return identifier
+
+
+def _forget(table: Table) -> ForgetRule:
+    rule = ForgetRule(
+        kind=table.text("kind"),
+        by=table.texts("by"),
+        at=cast(Level, table.choice("at", LEVELS, "head")),
+    )
+    table.finish()
+    return rule
+
+
+def _alias(table: Table) -> AliasRule:
+    rule = AliasRule(
+        kind=table.text("kind"),
+        key=table.texts("key"),
+        of_kind=table.text("of_kind"),
+        of=table.texts("of"),
+        at=cast(Level, table.choice("at", LEVELS, "head")),
+    )
+    table.finish()
+    return rule
+
+
+def _completion(table: Table) -> CompletionRule:
+    conditions = read_conditions(table, "when")
+    rule = CompletionRule(
+        field=table.text("field"),
+        kind=table.text("kind"),
+        by=table.texts("by"),
+        at=cast(Level, table.choice("at", LEVELS, "head")),
+        list=table.text("list", ""),
+        when=conditions[0] if conditions else None,
+    )
+    table.finish()
+    if len(conditions) > 1:
+        raise table.fail("when 只能有一个条件")
+    return rule
+
+
+def _keys(tables: list[Table], types: Mapping[str, Kind]) -> dict[str, tuple[FieldSpec, ...]]:
+    found: dict[str, tuple[FieldSpec, ...]] = {}
+    for table in tables:
+        found[table.text("at", "")] = read_fields(table.tables("fields"), types)
+        table.finish()
+    return found
 
 
 def _deadline(table: Table) -> Deadline:
@@ -126,15 +181,39 @@ def _check(table: Table, spec: TransactionSpec) -> None:
         _demand(table, "row_key", spec.row_key, _row_codes(spec.response, spec.answer_list))
     _check_repetition(table, spec)
     _check_batch(table, spec)
+    heads, rows = _codes(spec.asked), _row_codes(spec.asked, spec.list)
     for rule in spec.scopes:
-        known = _row_codes(spec.request, spec.list) if rule.at == "row" else _codes(spec.request)
-        _demand(table, "scope", rule.fields, known)
+        _demand(table, "scope", rule.fields, rows if rule.at == "row" else heads)
+    _check_facts(table, spec)
+    _check_completions(table, spec)
+
+
+def _check_facts(table: Table, spec: TransactionSpec) -> None:
+    """What an accepted answer leaves behind is read from it and from what was sent."""
+    answer = _codes(spec.response) | _row_codes(spec.response, spec.answer_list)
+    known = answer | _codes(spec.request) | _row_codes(spec.request, spec.list)
     for identifier in spec.identifiers:
-        in_rows = identifier.at == "row"
-        answer = _row_codes(spec.response, spec.answer_list) if in_rows else _codes(spec.response)
-        asked = _row_codes(spec.request, spec.list) | _codes(spec.request)
-        _demand(table, "identifiers", [identifier.value], answer)
-        _demand(table, "identifiers", identifier.by, answer | asked)
+        inner = _inner_codes(spec.response, spec.answer_list, identifier.list)
+        wanted = (identifier.value, *identifier.by, *identifier.member)
+        _demand(table, "identifiers", wanted, known | inner)
+    for forgotten in spec.forgets:
+        _demand(table, "forget", forgotten.by, known)
+    for alias in spec.aliases:
+        _demand(table, "alias", (*alias.key, *alias.of), known)
+
+
+def _check_completions(table: Table, spec: TransactionSpec) -> None:
+    heads, rows = _codes(spec.asked), _row_codes(spec.asked, spec.list)
+    for rule in spec.completions:
+        inner = _inner_codes(spec.asked, spec.list, rule.list)
+        _demand(table, "complete", [rule.field], inner or (rows if rule.at == "row" else heads))
+        _demand(table, "complete", rule.by, inner | (rows if rule.at == "row" else set()) | heads)
+
+
+def _inner_codes(fields: Iterable[FieldSpec], row_list: str, inner: str) -> set[str]:
+    """The codes of a list within the rows; none without a list."""
+    rows = next((spec.children for spec in fields if spec.code == row_list), ())
+    return _row_codes(rows, inner) if inner else set()
 
 
 def _check_repetition(table: Table, spec: TransactionSpec) -> None:

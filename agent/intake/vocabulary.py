@@ -19,7 +19,7 @@ class CatalogVocabulary:
         return transaction in self.catalog
 
     def fields(self, transaction: str, /) -> Sequence[FieldSpec]:
-        return self.catalog.transaction(transaction).request
+        return self.catalog.transaction(transaction).asked
 
     def list_of(self, transaction: str, /) -> str:
         return self.catalog.transaction(transaction).list

@@ -8,6 +8,7 @@ batches     a row list into messages of at most so many rows
 scopes      what a message is about, by the catalog's scope rules
 drafts      the messages themselves, with order class and blocking from the catalog
 deadlines   by when the platform wants it
+owing       fields that a HIS leaves to earlier answers, found by its own keys
 completing  what earlier messages left behind, filled in at the claim
 answers     JSON as platforms write it
 statuses    what an HTTP status says where the body is not the platform's
