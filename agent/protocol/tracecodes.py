@@ -23,7 +23,7 @@ GS: Final = "\x1d"
 LONGEST: Final = 100
 """The longest code that a platform takes."""
 
-_EDGES: Final = "\r\n\t\x02\x03\x00\x1d \u3000"
+_EDGES: Final = "".join(map(chr, range(0x20))) + "\x7f \u3000\ufeff"
 _AIM: Final = re.compile(r"\][A-Za-z][0-9A-Za-z](?=.)", re.ASCII | re.DOTALL)
 _LEGAL: Final = re.compile(r"[\x21-\x7e\x1d]+")
 _TWENTY: Final = re.compile(r"[0-9A-Za-z]{20}")
@@ -91,6 +91,8 @@ def _demand_legal(text: str) -> None:
         raise NoTraceCode(f"超过 {LONGEST} 个字符")
     if not _LEGAL.fullmatch(text):
         raise NoTraceCode("含有追溯码不会有的字符")
+    if "://" in text:
+        raise NoTraceCode("这是网址，不是追溯码")
 
 
 def _refuse_neighbours(text: str, elements: Mapping[str, str] | None) -> None:

@@ -7,6 +7,7 @@ import string
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.devices.text import code_text
 from agent.protocol.tracecodes import GS, TraceForm, read_trace_code, tidy_scan
 
 ALPHABET = string.ascii_letters + string.digits
@@ -42,6 +43,13 @@ def test_any_framing_of_a_code_gives_the_same_code(
     if wide:
         framed = framed.translate({number: number + 0xFEE0 for number in range(0x21, 0x7F)})
     assert read_trace_code(framed).code == code
+
+
+@given(codes, blanks, blanks)
+def test_the_scanners_own_reading_and_ours_agree(code: str, before: str, after: str) -> None:
+    """What a scanner delivered goes through the devices first, what a HIS typed does not."""
+    framed = f"{before}{code}{after}"
+    assert read_trace_code(code_text(framed.encode("utf-8"))).code == read_trace_code(framed).code == code
 
 
 @given(codes)

@@ -72,6 +72,7 @@ def test_a_makers_own_code_passes_as_it_is(text: str) -> None:
         ("8123456789012345678药", "不会有的字符"),
         ("81234 67890123456789", "不会有的字符"),
         ("A" * 101, "100 个字符"),
+        ("https://a.cn/trace", "网址"),
     ],
 )
 def test_what_is_no_trace_code_is_refused_with_the_reason(scan: str, why: str) -> None:
