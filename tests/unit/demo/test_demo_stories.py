@@ -47,7 +47,9 @@ def test_no_file_is_dropped_twice(tmp_path_factory: pytest.TempPathFactory) -> N
         assert len(dropped) == len(set(dropped))
 
 
-@pytest.mark.parametrize("line", ['colour = "red"', '[[act.step]]\nfile = "a"\nresult = 2', '[[act]]\ntitle = "c"\nhero = "d"'])
+@pytest.mark.parametrize(
+    "line", ['colour = "red"', '[[act.step]]\nfile = "a"\nresult = 2', '[[act]]\ntitle = "c"\nhero = "d"']
+)
 def test_a_word_that_the_form_does_not_know_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str
 ) -> None:
