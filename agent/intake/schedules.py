@@ -21,7 +21,7 @@ from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.prepare import digest
 from agent.logs import get_logger
-from agent.outbox.base import Outbox
+from agent.outbox.base import Outbox, Transaction
 from agent.outbox.model import NOBODY, Accepted, LaneKey, NewSubmission
 
 log = get_logger("agent.intake")
@@ -86,7 +86,8 @@ class Scheduler:
         return {key: (now - began).total_seconds() for key, began in self.outbox.runs().items()}
 
     def tick(self) -> float:
-        """Begin what is due; returns the seconds until the next may be."""
+        """Begin what is due; returns the seconds until the next may be. A plugin that fails costs its
+        own schedule a run."""
         now = self.clock.monotonic()
         for key in [key for key, due_at in self._due_at.items() if due_at <= now]:
             schedule = self._schedules[key]
@@ -95,10 +96,8 @@ class Scheduler:
             except StoreError as error:
                 log.error("schedule waits for the outbox", schedule=schedule.name, code=error.code)
                 self._due_at[key] = now + RETRY_S
-            except SubmissionInvalid as error:
-                log.error(
-                    "schedule cannot be run", schedule=schedule.name, faults=[f.pointer for f in error.faults]
-                )
+            except Exception:
+                log.exception("schedule cannot be run", schedule=schedule.name)
                 self._put_off(key, schedule, now)
             else:
                 self._put_off(key, schedule, now)
@@ -110,13 +109,15 @@ class Scheduler:
         if schedule.every_s:
             self._due_at[key] = now + schedule.every_s + self.jitter(schedule.jitter_s)
 
-    def _begin(self, system: str, schedule: Schedule) -> Accepted | None:
+    def _begin(self, system: str, schedule: Schedule, who: str = "") -> Accepted | None:
         """One run with the schedule's own data; None while the latest is on its way."""
         submission = self.adapters[system].scheduled(schedule, {}, self.clock.now())
         new = self._new(system, submission)
         crash_point("schedules.before_commit")
         with self.outbox.write() as tx:
             accepted = tx.begin_run(schedule.name, new)
+            if accepted is not None and who:
+                _record(tx, schedule, accepted, who)
         crash_point("schedules.after_commit")
         if accepted is None:
             log.info("schedule is still under way", schedule=schedule.name)
@@ -133,20 +134,18 @@ class Scheduler:
             known = "、".join(dict.fromkeys(schedule.name for schedule in self._schedules.values()))
             hint = f"可用：{known}" if known else "请先在该系统的配置里填 download_roles"
             raise _refused(f"没有名为 {name} 的下载", hint, "not_found")
-        log.info("download asked for", schedule=name, who=who, fields=sorted(given))
-        begun = [self._run_one(key, schedule, given) for key, schedule in found]
+        begun = [self._run_one(key[0], schedule, given, who) for key, schedule in found]
         accepted = [one for one in begun if one is not None]
         if not accepted:
             raise _refused(f"{name} 正在进行中", "请等它结束后再执行", "under_way")
         return accepted
 
-    def _run_one(self, key: Key, schedule: Schedule, given: JsonObject) -> Accepted | None:
-        system = key[0]
+    def _run_one(self, system: str, schedule: Schedule, given: JsonObject, who: str) -> Accepted | None:
         try:
             if not given:
-                return self._begin(system, schedule)
+                return self._begin(system, schedule, who)
             submission = self.adapters[system].scheduled(schedule, given, self.clock.now())
-            return self._accept(self._new(system, submission))
+            return self._accept(system, schedule, submission, who)
         except SubmissionInvalid as error:
             raise _invalid(error) from None
 
@@ -162,13 +161,15 @@ class Scheduler:
     ) -> Accepted:
         """Ask a system to hand out again what it handed out (see :meth:`ProtocolAdapter.again`).
         Raises ControlError, StoreError."""
-        owner = next((key[0] for key, _ in self._named(system, transaction)), "")
-        if not owner:
+        found = next(self._named(system, transaction), None)
+        if found is None:
             raise _refused(f"没有名为 {transaction} 的下载", "请核对交易编号和 download_roles", "not_found")
-        log.info("repetition asked for", transaction=transaction, who=who)
+        (owner, _), schedule = found
         try:
-            submission = self.adapters[owner].again(transaction, wire_id=wire_id, since=since, until=until)
-            return self._accept(self._new(owner, submission))
+            submission = self.adapters[owner].again(
+                schedule.transaction, wire_id=wire_id, since=since, until=until
+            )
+            return self._accept(owner, schedule, submission, who)
         except SubmissionInvalid as error:
             raise _invalid(error) from None
 
@@ -196,9 +197,11 @@ class Scheduler:
             warnings=plan.warnings,
         )
 
-    def _accept(self, new: NewSubmission) -> Accepted:
+    def _accept(self, system: str, schedule: Schedule, submission: Submission, who: str) -> Accepted:
+        new = self._new(system, submission)
         with self.outbox.write() as tx:
             accepted = tx.accept(new)
+            _record(tx, schedule, accepted, who)
         self._tell(new, accepted)
         return accepted
 
@@ -222,6 +225,11 @@ class Scheduler:
             for key, schedule in self._schedules.items()
             if schedule.every_s
         ]
+
+
+def _record(tx: Transaction, schedule: Schedule, accepted: Accepted, who: str) -> None:
+    """A person's wish, in the audit trail."""
+    tx.record("download.asked", {"schedule": schedule.name, "submission": accepted.submission}, who=who)
 
 
 def _event_id(now: datetime) -> str:

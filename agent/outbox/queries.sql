@@ -64,8 +64,8 @@ UPDATE submission SET state = ?, messages = ?, done = ?, waiting = ?, finished_a
 UPDATE submission SET state = 'invalid', staged = 0, messages = 0, finished_at = ?, about_sealed = ?,
     revision = revision + 1 WHERE number = ?;
 
--- name: unstage
-UPDATE submission SET staged = 0 WHERE number = ?;
+-- name: set_staged
+UPDATE submission SET staged = ? WHERE number = ?;
 
 -- name: fulfil
 -- What kept its place is gone, what is to be sent comes.
@@ -626,7 +626,7 @@ INSERT INTO download (number, submission, message, system, transaction_code, rec
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: download
-SELECT number, submission, message FROM download WHERE number = ?;
+SELECT number, submission, message, records FROM download WHERE number = ?;
 
 -- name: unwritten_of
 -- Whether a message has downloads that are not on disk.

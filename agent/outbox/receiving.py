@@ -58,6 +58,8 @@ def mark_written(work: Work, numbers: Iterable[int]) -> None:
     for number in numbers:
         row = work.need("download", number)
         work.run("download_written", work.now(), number)
+        details = {"download": number, "records": row["records"]}
+        work.note("download.written", row["submission"], row["message"], details)
         if work.one("unwritten_of", row["submission"], row["message"]) is None:
             scopes.leave(work, row["message"])
     finish_step(work)
@@ -65,7 +67,9 @@ def mark_written(work: Work, numbers: Iterable[int]) -> None:
 
 def mark_taken(work: Work, numbers: Iterable[int]) -> None:
     """The HIS has taken these files away."""
-    work.run_many("remove_download", [(number,) for number in numbers])
+    for number in numbers:
+        if work.run("remove_download", number):
+            work.note("download.taken", details={"download": number})
 
 
 def _gate_key(work: Work, message: int) -> bytes:
