@@ -264,12 +264,7 @@ def test_a_package_that_answers_nonsense_sends_nothing_and_believes_nothing(tmp_
     script = tmp_path / "odd.py"
     script.write_text(ODD, encoding="utf-8")
     root = str(Path(__file__).parents[3])
-    command = (
-        sys.executable,
-        "-c",
-        f"import sys; sys.path.insert(0, {root!r}); exec(open({str(script)!r}).read())",
-    )
-    odd = PackageSealing(command, 10.0, SystemClock())
+    odd = PackageSealing((sys.executable, str(script), root), 10.0, SystemClock())
     with pytest.raises(NotSent):
         odd.seal({"a": "1"}, "")
     with pytest.raises(AnswerRejected):

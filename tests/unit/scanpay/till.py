@@ -13,17 +13,21 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from agent.catalog import normalise
 from agent.clock import BEIJING, Clock, SystemClock
 from agent.config import load
 from agent.daemon import Daemon
 from agent.demo.stage import eventually
 from agent.errors import KeyMissing
+from agent.events import Draft, Outcome, Request, Response
 from agent.keys import KeyRing
 from agent.keys_memory import MemoryKeyring
 from agent.registry import Registry
 from agent.rehearsal.people import invented_identity
 from agent.rehearsal.server import RehearsalServer
+from plugins.scanpay.building import build as build_adapter
 from plugins.scanpay.simulator import codes
 from plugins.scanpay.simulator.key_files import read_sealing
 from plugins.scanpay.simulator.sealing import Hash
@@ -202,6 +206,33 @@ def served(clock: Clock | None = None, hash_: Hash = Hash.SHA1_HEX, **given: Any
     finally:
         built.callbacks.stop()
         built.rehearsal.ledger.close()
+
+
+class Client:
+    """A till without an agent: one request, its answer judged. ``changed`` are options of the adapter."""
+
+    def __init__(self, url: str, hash_: Hash = Hash.SHA1_HEX, **changed: Any) -> None:
+        given = options(url, **{"signature_hash": hash_.value, **changed})
+        self.adapter = build_adapter(given, Keyring(key_texts(hash_)))
+        self._url = urlsplit(url)
+        self._number = 0
+
+    def send(self, transaction: str, data: Mapping[str, Any]) -> Outcome:
+        """Straight to the wire: nothing is validated or filled in."""
+        spec = self.adapter.catalog.transaction(transaction)
+        draft = Draft(transaction, HOSPCODE, normalise(spec, dict(data)))
+        self._number += 1
+        ids = self.adapter.stamp(draft, {f"request/{HOSPCODE}": self._number}, NOW)
+        return self.adapter.interpret(draft, ids, self.post(self.adapter.encode(draft, ids, NOW)))
+
+    def post(self, request: Request) -> Response:
+        connection = http.client.HTTPConnection("127.0.0.1", self._url.port, timeout=30)
+        try:
+            connection.request("POST", "/", request.body, dict(request.headers))
+            answer = connection.getresponse()
+            return Response(answer.status, {}, answer.read())
+        finally:
+            connection.close()
 
 
 # -- the agent --------------------------------------------------------------------------------------
