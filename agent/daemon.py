@@ -36,6 +36,7 @@ from agent.replies.downloads import DownloadWriter
 from agent.replies.writer import ReplyWriter, ResultFolder
 from agent.retention.plan import Retention
 from agent.service.manager import ServiceManager, Unmanaged
+from agent.sources.beside import Beside
 from agent.sources.folder import FolderSource
 from agent.sources.settings import FolderSettings
 from agent.supervisor import Supervisor
@@ -225,6 +226,7 @@ class Daemon:
             stopping=self.stopping,
             stored=self._stored,
             preparation=system.preparation,
+            beside=Beside(folder_settings(folder), self.clock),
         )
 
     def _build_control(self) -> None:

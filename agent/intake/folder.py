@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 
 from agent import pulse
 from agent.clock import Clock
@@ -21,11 +22,13 @@ from agent.intake.control_files import ControlFiles
 from agent.intake.heavy import HeavyReader, Job
 from agent.intake.items import Item, passing
 from agent.intake.preparing import Preparer
+from agent.intake.waiting import Waiting
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt
 from agent.sources.base import Claimed, ClaimKind, Source, SourceError
+from agent.sources.beside import Beside
 from agent.submissions import ReadingRules, in_sequence
 
 log = get_logger("agent.intake")
@@ -52,19 +55,36 @@ class FolderIntake:
     stopping: threading.Event
     stored: Stored
     preparation: Preparation | None = None
+    beside: Beside | None = None
+    """The files that submissions may name; None where a source has none."""
     _preparer: Preparer = field(init=False)
+    _waiting: Waiting | None = field(init=False)
     _queue: deque[Item] = field(default_factory=deque, init=False)
     _unread: deque[Claimed] = field(default_factory=deque, init=False)
     _again_at: float = field(default=0.0, init=False)
 
     def __post_init__(self) -> None:
         self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter, self.preparation)
+        self._waiting = None
+        if self.beside is not None:
+            self._waiting = Waiting(
+                self.folder,
+                self.beside,
+                self._preparer,
+                self.heavy,
+                self.outbox,
+                self.clock,
+                self._tell,
+                self._file_away,
+            )
 
     def run(self) -> None:
         """Take files until asked to stop; what is claimed but not committed is taken again at start.
 
         What is in hand when this fails stays in hand for its next run."""
         self.source.start()
+        if self.beside is not None:
+            self.beside.sweep(self.clock.now())
         try:
             while not self.stopping.is_set():
                 pulse.promise(pulse.FOREIGN_STEP_S)
@@ -80,7 +100,9 @@ class FolderIntake:
         try:
             taken = self._take()
             readable = self._read()
-            return self._advance() or (taken and readable)
+            return self._advance() or self._attend() or (taken and readable)
+        except SourceError as error:
+            log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
         except OSError as error:
@@ -93,12 +115,15 @@ class FolderIntake:
         if pause > 0:
             self.clock.wait(self.stopping, pause)
         else:
-            self.clock.wait(self.source.wakeup, self.source.due_in())
+            waiting_s = self._waiting.due_in() if self._waiting is not None else inf
+            self.clock.wait(self.source.wakeup, min(self.source.due_in(), waiting_s))
 
     # -- reading --------------------------------------------------------------------------------
     def _take(self) -> bool:
         in_hand = {item.claimed.event_id for item in self._queue} | {c.event_id for c in self._unread}
-        room = BATCH - len(in_hand)
+        if self._waiting is not None:
+            in_hand |= self._waiting.event_ids()
+        room = BATCH - len(self._queue) - len(self._unread)
         claimed = self.source.take(room) if room > 0 else []
         self._unread.extend(one for one in claimed if one.event_id not in in_hand)
         return bool(claimed)
@@ -159,8 +184,11 @@ class FolderIntake:
             self._queue.remove(item)
         self._tell(receipts)
         taken = {new.event_id: accepted.receipt for new, accepted in receipts}
+        told = {new.event_id: (new, accepted) for new, accepted in receipts}
         for item in items:
-            self._file_away(item.claimed, all(_taken(new, taken[new.event_id]) for new in item.prepared))
+            ended = all(_taken(new, taken[new.event_id]) for new in item.prepared)
+            waiting = [told[new.event_id] for new in item.prepared if told[new.event_id][1].waiting]
+            self._leave(item, waiting, ended)
         crash_point("intake.after_archive")
 
     def _store(self, items: list[Item]) -> list[tuple[NewSubmission, Accepted]]:
@@ -211,6 +239,27 @@ class FolderIntake:
                 lanes |= {LaneKey(new.system, draft.lane, draft.parallel) for draft in new.drafts}
         self.stored(receipts, lanes)
 
+    def _leave(self, item: Item, waiting: list[tuple[NewSubmission, Accepted]], accepted: bool) -> None:
+        """A file is done with, unless submissions of it wait for files that they name."""
+        if waiting and self._waiting is not None:
+            self._waiting.add(item.claimed, waiting, heavy=item.heavy, accepted=accepted)
+            return
+        named = {name for new in item.prepared for name in new.wants}
+        if self.beside is not None and named:
+            names = () if accepted else named - self._named()
+            self.beside.dismiss(item.claimed.event_id, names, accepted, self.clock.now())
+        self._file_away(item.claimed, accepted)
+
+    def _named(self) -> set[str]:
+        """The files that submissions in hand name."""
+        return {name for item in self._queue for new in item.prepared for name in new.wants}
+
+    def _attend(self) -> bool:
+        """One act for a submission that waits for files."""
+        if self._waiting is None:
+            return False
+        return self._waiting.step(self._named())
+
     def _file_away(self, claimed: Claimed, accepted: bool) -> None:
         """A file that cannot be moved now stays claimed: its event is known, so it does no harm."""
         self.source.acknowledge(claimed, accepted, self.clock.now())
@@ -230,7 +279,7 @@ class FolderIntake:
             moved = self._store_frame(item.job)
             if item.job.progress.finished:
                 self._queue.remove(item)
-                self._file_away(item.claimed, item.job.progress.accepted)
+                self._leave(item, list(item.job.progress.waiting), item.job.progress.accepted)
                 return True
             if self._let_queries_past():
                 return True
@@ -261,6 +310,8 @@ class FolderIntake:
         for item in self._queue:
             if item.job is not None:
                 item.job.close()
+        if self._waiting is not None:
+            self._waiting.close()
 
 
 def _taken(new: NewSubmission, receipt: Receipt) -> bool:

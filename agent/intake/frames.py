@@ -1,9 +1,9 @@
 """What the helper process says to the agent: length-prefixed JSON frames. Pure.
 
 A frame is four bytes of length (big endian) and one JSON object: ``{"begin": submission}``,
-``{"drafts": [...]}``, ``{"end": true}`` after each submission; at the end ``{"done": true}``,
-``{"unreadable": errno}`` or ``{"failed": why}``. Both ends are this program in one version; a frame
-is data, never code.
+``{"file": digest, "size": n}`` with n bytes behind it, ``{"drafts": [...]}``, ``{"end": true}`` after
+each submission; at the end ``{"done": true}``, ``{"unreadable": errno}`` or ``{"failed": why}``. Both ends
+are this program in one version; a frame is data, never code.
 """
 
 from __future__ import annotations
@@ -25,9 +25,18 @@ _LENGTH = struct.Struct(">I")
 _TIMES = ("received_at", "occurred_at", "valid_until", "deadline_at")
 
 
+CONTENT = "content"
+"""The member of a ``file`` frame that travels as bytes behind it; its length stands in ``size``."""
+
+
 def write_frame(out: IO[bytes], frame: JsonObject) -> None:
+    content: bytes | None = frame.get(CONTENT)
+    if content is not None:
+        frame = {key: value for key, value in frame.items() if key != CONTENT} | {"size": len(content)}
     data = jsontext.write(frame).encode("utf-8")
     out.write(_LENGTH.pack(len(data)) + data)
+    if content is not None:
+        out.write(content)
     out.flush()
 
 
@@ -41,11 +50,16 @@ def read_frame(source: IO[bytes]) -> JsonObject | None:
     if len(data) < length:
         return None
     frame: JsonObject = json.loads(data)
+    if "size" in frame:
+        frame[CONTENT] = source.read(frame["size"])
+        return frame if len(frame[CONTENT]) == frame["size"] else None
     return frame
 
 
 def frames_of(new: NewSubmission, chunk: int) -> Iterator[JsonObject]:
     yield {"begin": submission_to_json(new)}
+    for digest, content in new.contents.items():
+        yield {"file": digest, CONTENT: content}
     for start in range(0, len(new.drafts), chunk):
         yield {"drafts": [draft_value(draft) for draft in new.drafts[start : start + chunk]]}
     yield {"end": True}
@@ -66,6 +80,8 @@ def submission_to_json(new: NewSubmission) -> JsonObject:
         "after": new.after,
         "replaces": new.replaces,
         "now": new.now,
+        "wants": new.wants,
+        "files": new.files,
         "forced": new.forced,
         "expired_says": new.expired_says,
         "rows_total": new.rows_total,
@@ -96,6 +112,8 @@ def submission_from_json(plain: JsonObject) -> NewSubmission:
         after=plain["after"],
         replaces=plain["replaces"],
         now=plain["now"],
+        wants=tuple(plain["wants"]),
+        files=plain["files"],
         forced=plain["forced"],
         expired_says=plain["expired_says"],
         rows_total=plain["rows_total"],

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.errors import Fault, SubmissionInvalid
-from agent.events import Draft, JsonObject
-from agent.intake.frames import drafts_of, read_frame, submission_from_json
-from agent.intake.prepare import Dropped, unreadable
+from agent.events import Attachment, Draft, JsonObject
+from agent.intake.frames import CONTENT, drafts_of, read_frame, submission_from_json
+from agent.intake.prepare import NO_FILES, Dropped, unreadable
 from agent.logs import get_logger
 from agent.outbox.base import Transaction
 from agent.outbox.model import Accepted, NewSubmission, Receipt
@@ -49,6 +49,8 @@ class Progress:
     accepted: bool = True
     finished: bool = False
     told: tuple[Told, ...] = ()
+    waiting: tuple[Told, ...] = ()
+    """Submissions that wait for files that they name."""
 
 
 class Job:
@@ -83,6 +85,8 @@ class Job:
         """Store a frame; changes nothing here."""
         if "begin" in frame:
             return self._begin(tx, submission_from_json(frame["begin"]))
+        if "file" in frame:
+            return self._keep(tx, frame)
         if "drafts" in frame:
             return self._extend(tx, frame)
         if "end" in frame:
@@ -135,7 +139,18 @@ class Job:
     def _begin(self, tx: Transaction, new: NewSubmission) -> Progress:
         accepted = tx.accept(new) if new.faults else tx.stage(new)
         taken = not new.faults and accepted.receipt is not Receipt.REFUSED
-        return Progress(current=(new, accepted), begun=True, accepted=self.progress.accepted and taken)
+        return Progress(
+            current=(new, accepted),
+            begun=True,
+            accepted=self.progress.accepted and taken,
+            waiting=self.progress.waiting,
+        )
+
+    def _keep(self, tx: Transaction, frame: JsonObject) -> Progress:
+        new, accepted = self._current()
+        if _staged(new, accepted):
+            tx.keep_file(accepted.submission, frame["file"], frame[CONTENT])
+        return replace(self.progress, told=())
 
     def _extend(self, tx: Transaction, frame: JsonObject) -> Progress:
         new, accepted = self._current()
@@ -148,11 +163,22 @@ class Job:
 
     def _end(self, tx: Transaction) -> Progress:
         new, accepted = self._current()
-        if _staged(new, accepted):
+        if _staged(new, accepted) and new.wants:
+            tx.await_files(accepted.submission)
+            accepted = replace(accepted, waiting=True)
+        elif _staged(new, accepted):
             accepted = tx.publish(accepted.submission)
         whole = replace(new, drafts=tuple(self.progress.lanes.values()))
         taken = self.progress.accepted and accepted.receipt is not Receipt.REFUSED
-        return replace(self.progress, told=((whole, accepted),), current=None, lanes={}, accepted=taken)
+        waiting = (*self.progress.waiting, (whole, accepted)) if accepted.waiting else self.progress.waiting
+        return replace(
+            self.progress,
+            told=((whole, accepted),),
+            current=None,
+            lanes={},
+            accepted=taken,
+            waiting=waiting,
+        )
 
     def _fail(self, tx: Transaction) -> Progress:
         """What is whole stays; the rest of the file is answered once."""
@@ -165,7 +191,9 @@ class Job:
             if self.progress.begun:
                 new = replace(new, event_id=f"{new.event_id}.failed")
             told = (new, tx.accept(new))
-        return Progress(told=(told,), begun=True, accepted=False, finished=True)
+        return Progress(
+            told=(told,), begun=True, accepted=False, finished=True, waiting=self.progress.waiting
+        )
 
     def _current(self) -> Told:
         if self.progress.current is None:
@@ -185,12 +213,20 @@ class HeavyReader:
     options: Mapping[str, Any]
     rules: Mapping[str, Any]
 
-    def begin(self, dropped: Dropped, claimed: Claimed, wakeup: threading.Event) -> Job:
-        """Raises OSError when the machine lets no process start now."""
+    def begin(
+        self,
+        dropped: Dropped,
+        claimed: Claimed,
+        wakeup: threading.Event,
+        attachments: Mapping[str, Attachment] = NO_FILES,
+    ) -> Job:
+        """``attachments``: what is known of the files that it names. Raises OSError when the machine lets
+        no process start now."""
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell, arguments fixed
             helper_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        order = json.dumps(self._order(dropped, claimed)).encode("utf-8")
+        beside = {name: [file.type, file.size, file.digest] for name, file in attachments.items()}
+        order = json.dumps({**self._order(dropped, claimed), "attachments": beside}).encode("utf-8")
         if process.stdin is not None:
             # A helper that has died already is seen by the end of its frames.
             with contextlib.suppress(OSError), process.stdin as stdin:

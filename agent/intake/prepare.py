@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from agent import jsontext
 from agent.errors import CatalogError, Fault, SubmissionInvalid
-from agent.events import Plan, Submission
+from agent.events import Attachment, Plan, Submission
 from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.outbox.model import NewSubmission, ReplyAddress
 from agent.submissions import ReadFailure, ReadingRules, read
+
+NO_FILES: Mapping[str, Attachment] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,11 @@ def prepare(
     rules: ReadingRules,
     adapter: ProtocolAdapter,
     preparation: Preparation | None = None,
+    attachments: Mapping[str, Attachment] = NO_FILES,
 ) -> Iterator[NewSubmission]:
     """Every submission of the file, in its order; what cannot be sent comes with all its faults.
 
+    One that names files ``wants`` them as long as not all of them are among ``attachments``.
     ``preparation`` is what the protocol does to a submission before it is planned; only that is not pure.
     """
     try:
@@ -51,7 +55,7 @@ def prepare(
         submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
         if preparation is not None:
             submission = preparation.prepare(submission, dropped.received_at)
-        yield _judged(dropped, submission, number, adapter)
+        yield _judged(dropped, replace(submission, attachments=attachments), number, adapter)
 
 
 def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSubmission:
@@ -71,14 +75,19 @@ def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSu
 
 
 def _judged(dropped: Dropped, submission: Submission, number: int, adapter: ProtocolAdapter) -> NewSubmission:
+    named = tuple(dict.fromkeys(one.name for one in adapter.attachments(submission)))
     try:
         plan = adapter.plan(submission, dropped.received_at)
     except SubmissionInvalid as error:
-        return _invalid(dropped, submission, number, adapter, error)
+        return replace(_invalid(dropped, submission, number, adapter, error), wants=named)
     except CatalogError:
         unknown = Fault("/transaction", "unknown_transaction", "本系统没有这个交易编号，请核对 transaction")
         return _invalid(dropped, submission, number, adapter, SubmissionInvalid([unknown]))
-    return _planned(dropped, submission, number, plan)
+    new = _planned(dropped, submission, number, plan)
+    if named:
+        there = submission.attachments.keys() >= set(named)
+        new = replace(new, files=True, wants=() if there else named)
+    return new
 
 
 def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) -> NewSubmission:
@@ -105,6 +114,8 @@ def _planned(dropped: Dropped, submission: Submission, number: int, plan: Plan) 
         now=submission.now,
         forced=submission.force,
         seq=submission.seq,
+        files=bool(plan.contents),
+        contents=plan.contents,
         rows_total=max((draft.rows[1] for draft in plan.drafts if draft.rows), default=0),
     )
 

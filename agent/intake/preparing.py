@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent.errors import Fault, SubmissionInvalid
+from agent.events import Attachment
 from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.items import Item
-from agent.intake.prepare import Dropped, prepare, unreadable
+from agent.intake.prepare import NO_FILES, Dropped, prepare, unreadable
 from agent.logs import get_logger
 from agent.outbox.model import NewSubmission
 from agent.sources.base import Claimed, ClaimKind, Source
@@ -47,16 +49,20 @@ class Preparer:
         readable = not claimed.incomplete and not claimed.event_id.endswith(Mark.NAME_TOO_LONG)
         if readable and HEAVY_BYTES < claimed.size <= self.rules.max_bytes:
             return Item(claimed, heavy=True)
-        return Item(claimed, prepared=self._prepared(claimed))
+        return Item(claimed, prepared=self.prepared(claimed))
 
-    def _prepared(self, claimed: Claimed) -> tuple[NewSubmission, ...]:
+    def prepared(
+        self, claimed: Claimed, attachments: Mapping[str, Attachment] = NO_FILES
+    ) -> tuple[NewSubmission, ...]:
+        """The submissions of a small file, given what is known of the files that it names."""
         dropped = self.dropped(claimed)
         try:
             raw = self.content(claimed)
         except SubmissionInvalid as error:
             return (unreadable(dropped, self.rules.system, error),)
         try:
-            return tuple(prepare(dropped.with_content(raw), self.rules, self.adapter, self.preparation))
+            whole = dropped.with_content(raw)
+            return tuple(prepare(whole, self.rules, self.adapter, self.preparation, attachments))
         except Exception:
             log.exception("defect while a file was read", folder=self.folder, event_id=claimed.event_id)
             return (self.defective(claimed),)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from agent import jsontext
 from agent.errors import SubmissionInvalid
-from agent.events import JsonObject
+from agent.events import Attachment, JsonObject
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.frames import frames_of, write_frame
 from agent.intake.prepare import Dropped, prepare, unreadable
@@ -73,7 +73,8 @@ def _submissions(order: JsonObject, build: Build) -> Iterator[NewSubmission]:
         raw = read_claimed(claimed, rules.max_bytes)
     except SubmissionInvalid as error:
         return iter((unreadable(dropped, rules.system, error),))
-    return prepare(dropped.with_content(raw), rules, adapter)
+    beside = {name: Attachment(*file) for name, file in order["attachments"].items()}
+    return prepare(dropped.with_content(raw), rules, adapter, attachments=beside)
 
 
 def _place(error: Exception) -> str:

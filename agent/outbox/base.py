@@ -72,6 +72,11 @@ class Transaction(Protocol):
         """Keep a file that messages of a stage carry as ``{"$file": digest}``, before they are stored."""
         ...
 
+    def await_files(self, submission: int) -> None:
+        """A stage is whole but for the files that it ``wants``: it keeps its place until :meth:`fulfil`,
+        also across a restart. :meth:`accept` does so at once."""
+        ...
+
     def fulfil(self, submission: int, new: NewSubmission) -> Accepted:
         """The files that a submission was stored to wait for (``wants``) are there, or will not come
         (``faults``): its drafts take the place of those that kept it. Its digest, known now, may show that

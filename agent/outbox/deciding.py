@@ -82,7 +82,7 @@ def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, .
 def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Cancelled:
     row = _asked(work, "submission", submission)
     if row["staged"] == AWAITING:
-        work.run("unstage", submission)
+        work.run("set_staged", 0, submission)
     elif row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
     _note(work, submission, None, "cancel", who, why, now)

@@ -27,7 +27,7 @@ def accept(work: Work, new: NewSubmission) -> Accepted:
 def stage(work: Work, new: NewSubmission) -> Accepted:
     if new.faults:
         return _take_in(work, new, staged=0)
-    return _take_in(work, new, staged=AWAITING if new.wants else LOADING)
+    return _take_in(work, new, staged=LOADING)
 
 
 def fulfil(work: Work, submission: int, new: NewSubmission) -> Accepted:
@@ -72,7 +72,7 @@ def _take_in(work: Work, new: NewSubmission, *, staged: int) -> Accepted:
         waiting = work.need("submission", known["submission"])["staged"] == AWAITING
         return Accepted(Receipt.REPLAYED, known["submission"], waiting=waiting)
     identity = _identity(work, new)
-    if staged == AWAITING and identity.holder is not None and identity.holder["state"] not in FREES_ID:
+    if staged and new.wants and identity.holder is not None and identity.holder["state"] not in FREES_ID:
         identity = _NOBODY  # what it is, its files will tell
     standing = _standing(new, identity)
     if isinstance(standing, int):
@@ -174,7 +174,7 @@ def _store(
         "replaces": links.claim.old if links.claim else 0,
         "now": new.now,
         "forced": new.forced,
-        "files": new.files and staged != AWAITING,
+        "files": new.files and not new.wants,
     }
     _insert(work, new, number, position, QUEUED, identity, about, staged=staged, linked=linked)
     interim = None if new.reply == NOBODY else to_micros(new.received_at) + work.answer_within
@@ -186,7 +186,7 @@ def _store(
         wanted_from=to_micros(new.occurred_at),
         forced=new.forced,
         staged=bool(staged),
-        files=new.files and staged != AWAITING,
+        files=new.files and not new.wants,
         now=new.now,
         linked=linked,
         extra=links.claim.extra if links.claim else (),

@@ -54,6 +54,17 @@ def extend(work: Work, submission: int, drafts: Sequence[Draft]) -> None:
     finish_step(work)
 
 
+def keep_file(work: Work, submission: int, digest: str, content: bytes) -> None:
+    """Of a submission that was cancelled meanwhile nothing is kept."""
+    if work.need("submission", submission)["staged"]:
+        contents.keep(work, submission, digest, content)
+
+
+def await_files(work: Work, submission: int) -> None:
+    _staged(work, submission)
+    work.run("set_staged", AWAITING, submission)
+
+
 def _extra(work: Work, old: int) -> tuple[Held, ...]:
     claim = references.claim_submission(work, work.need("submission", old)) if old else None
     return claim.extra if isinstance(claim, Claim) else ()
@@ -70,7 +81,7 @@ def publish(work: Work, submission: int) -> Accepted:
     for lane, count in work.all("staging_lanes", submission):
         work.counted(lane, State.STAGING, State.READY, count)
     work.run("publish", submission)
-    work.run("unstage", submission)
+    work.run("set_staged", 0, submission)
     work.note("submission.published", submission, details={"messages": row["messages"]})
     if claim is not None:
         references.carry_out(work, claim, submission)

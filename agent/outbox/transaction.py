@@ -12,7 +12,6 @@ from agent.events import Awaited, Draft, JsonObject, Outcome
 from agent.outbox import (
     auditing,
     claiming,
-    contents,
     deciding,
     holding,
     intake,
@@ -60,7 +59,10 @@ class SqliteTransaction:
         return staging.publish(self._work, submission)
 
     def keep_file(self, submission: int, digest: str, content: bytes) -> None:
-        contents.keep(self._work, submission, digest, content)
+        staging.keep_file(self._work, submission, digest, content)
+
+    def await_files(self, submission: int) -> None:
+        staging.await_files(self._work, submission)
 
     def fulfil(self, submission: int, new: NewSubmission) -> Accepted:
         return intake.fulfil(self._work, submission, new)

@@ -123,7 +123,7 @@ def read_upload(spec: TransactionSpec, submission: Submission) -> Reading:
             continue
         faults += _name_faults(name, place.pointer, submission.attachments, _most_bytes(spec))
         digests[place.index] = _digest(name, submission.attachments)
-        filename = place.values.get("filename") or name
+        filename = place.values.get("filename") or _shown(name)
         elements[place.index] = {**place.values, "filecont": _READING, "filename": filename}
     data = {**head, FILES: elements} if digests else submission.data
     awaits = _awaits_settlement(head, elements)
@@ -183,7 +183,7 @@ def read_parent(spec: TransactionSpec, upload: TransactionSpec, submission: Subm
 def _upload(submission: Submission, place: Place, name: str) -> Upload:
     digest = _digest(name, submission.attachments)
     filetype = text_of(place.values.get("filetype"))
-    filename = text_of(place.values.get("aaa418")) or name
+    filename = text_of(place.values.get("aaa418")) or _shown(name)
     given = text_of(place.values.get("aaa726_s"))
     number = given or _number(submission, str(place.row), filetype, filename, digest)
     element = {
@@ -282,6 +282,11 @@ def _children(fields: Iterable[FieldSpec], code: str) -> tuple[FieldSpec, ...]:
 def _most_bytes(upload: TransactionSpec) -> int:
     sizes = [spec.max_bytes for spec in _children(upload.request, FILES) if spec.max_bytes]
     return min(sizes)
+
+
+def _shown(name: str) -> str:
+    """A name for the catalog to judge; one that is no plain name is refused for that alone."""
+    return name if is_plain(name) else "-.pdf"
 
 
 def _digest(name: str, known: Mapping[str, Attachment]) -> str:

@@ -25,6 +25,7 @@ from agent.outbox.model import Accepted, LaneKey, NewSubmission
 from agent.outbox.store import SqliteOutbox
 from agent.replies.writer import ResultFolder
 from agent.sources import FolderSettings, FolderSource
+from agent.sources.beside import Beside
 from tests.unit.ministry.ministry_desk import adapter, admission, fees, options
 
 MEGABYTE = 1024 * 1024
@@ -88,6 +89,7 @@ class InboxBench:
             clock=self.clock,
             stopping=self.stopping,
             stored=self._stored,
+            beside=Beside(self.settings, self.clock),
         )
         self.source.start()
 

@@ -14,6 +14,7 @@ from agent.errors import Fault
 from agent.events import Draft, Hold, Need, Scope
 from agent.intake import reader
 from agent.intake.frames import (
+    CONTENT,
     drafts_of,
     frames_of,
     read_frame,
@@ -76,6 +77,9 @@ submissions = st.builds(
     rows_total=st.integers(0, 10**6),
     seq=st.none() | st.integers(0, 10**15),
     scopes=st.lists(scopes, max_size=3).map(tuple),
+    wants=st.lists(words, max_size=2).map(tuple),
+    files=st.booleans(),
+    contents=st.dictionaries(words, st.binary(max_size=40), max_size=2),
 )
 
 
@@ -94,9 +98,13 @@ def test_a_submission_arrives_as_it_was_sent(new, chunk):
     frames = sent(frames_of(new, chunk))
     assert frames[-1] == {"end": True}
     found = submission_from_json(frames[0]["begin"])
-    arrived = [draft for frame in frames[1:-1] for draft in drafts_of(frame)]
-    assert replace(found, drafts=tuple(arrived)) == new
-    assert all(1 <= len(frame["drafts"]) <= chunk for frame in frames[1:-1])
+    files = {frame["file"]: frame[CONTENT] for frame in frames if "file" in frame}
+    chunks = [frame for frame in frames if "drafts" in frame]
+    assert frames[0].keys() == {"begin"}
+    assert len(frames) == 2 + len(files) + len(chunks)
+    arrived = [draft for frame in chunks for draft in drafts_of(frame)]
+    assert replace(found, drafts=tuple(arrived), contents=files) == new
+    assert all(1 <= len(frame["drafts"]) <= chunk for frame in chunks)
 
 
 @given(st.integers(0, 60))
@@ -112,7 +120,7 @@ def test_every_member_of_a_submission_but_its_drafts_and_body_travels():
     told = submission_to_json(
         NewSubmission("e", "s", "t", "i", b"d", ReplyAddress("f", "n"), START, START)
     ).keys()
-    own = set(NewSubmission.__dataclass_fields__) - {"drafts", "body", "reply"}
+    own = set(NewSubmission.__dataclass_fields__) - {"drafts", "body", "reply", "contents"}
     assert own <= told
 
 
@@ -128,6 +136,7 @@ def order(path, **more):
         "received_at": START.isoformat(),
         "modified_at": START.isoformat(),
         "atomic": True,
+        "attachments": {},
         **more,
     }
 
