@@ -136,7 +136,8 @@ class ProtocolAdapter(Protocol):
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         """The outcome of a message that a person knows to be accepted: the facts, slots and aliases
         that it yields, as far as ``data``, what the person gave of the system's answer, has them.
-        ``ids`` are the wire ids of its latest attempt, {} without one."""
+        ``ids`` are the wire ids of its latest attempt, {} without one. Raises ControlError where ``data``
+        lacks what nothing can go on without."""
         ...
 
     def probe(self, lane: str) -> Draft | None:

@@ -83,7 +83,7 @@ class JiangxiAdapter(Unaided):
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         spec = self.catalog.transaction(draft.transaction)
-        return outcomes.accepted(spec, draft, ids, data, self.settings, "decision")
+        return outcomes.resolved(spec, draft, ids, data, self.settings)
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         return inquiry.question_about(self.catalog, draft)

@@ -10,7 +10,7 @@ from http import HTTPStatus
 from typing import Final
 
 from agent.catalog.model import TransactionSpec
-from agent.errors import AnswerRejected
+from agent.errors import AnswerRejected, ControlError
 from agent.events import Draft, Identifier, JsonObject, Outcome, Response, RowOutcome, Verdict
 from agent.protocol.matching import answer_refused, demand_same
 from agent.protocol.statuses import by_status
@@ -78,6 +78,20 @@ def accepted(
         aliases=tuple(left.aliases),
         settled_by=settled_by,
     )
+
+
+def resolved(
+    spec: TransactionSpec, draft: Draft, ids: Mapping[str, str], data: JsonObject, settings: Settings
+) -> Outcome:
+    """What a person knows to be accepted. Raises ControlError for a registration without its akc190:
+    nothing could follow it."""
+    if spec.code in _NUMBERED and not text_of(data.get("akc190")):
+        raise ControlError(
+            f"判定 {spec.code} 为 accepted 时应给出业务流水号 akc190，后续业务才能继续",
+            hint='请在省平台查得业务流水号，以 data {"akc190": "…"} 给出；没有登记则判为 resend',
+            details={"code": "bad_arguments"},
+        )
+    return accepted(spec, draft, ids, data, settings, "decision")
 
 
 def uploaded_rows(draft: Draft) -> tuple[RowOutcome, ...]:

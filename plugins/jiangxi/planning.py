@@ -18,6 +18,7 @@ from agent.protocol.drafts import drafts_of
 from agent.protocol.judging import Normal, judge
 from agent.protocol.planning import readable_scopes, specification
 from agent.protocol.scopes import OBSERVING_KINDS
+from plugins.jiangxi.advice import odd_rows
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, Prepared, prepare
 from plugins.jiangxi.rules import FEES, RULES, TRACES
 from plugins.jiangxi.settings import Settings
@@ -39,7 +40,7 @@ def plan(catalog: Catalog, submission: Submission, today: datetime, settings: Se
     return Plan(
         drafts=tuple(_finished(spec, draft, prepared) for draft in drafts),
         normalised={**normal.data, **prepared.extra},
-        warnings=normal.warnings,
+        warnings=(*normal.warnings, *odd_rows(spec, normal.data)),
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent.dispatch.state import LaneSettings
+from agent.errors import ControlError
 from agent.events import JsonObject
 from tests.unit.jiangxi.province import (
     ACCIDENT,
@@ -249,6 +250,9 @@ def test_a_lost_admission_goes_on_with_the_number_that_a_person_gives(desk: Work
     assert lost["state"] == "unknown"
     assert "akc190" in lost["waiting"]["reason"]
     number = desk.province.ledger.entries()[-1].visit
+    with pytest.raises(ControlError, match="akc190"):
+        desk.resolve("A", "accepted")
+    assert desk.result("A")["state"] == "unknown"
     desk.resolve("A", "accepted", akc190=number)
     assert desk.result("A")["state"] == "accepted"
     assert desk.do("U", "FY001", fees(fee(1, aka130="72"), ckc349="ZY0001"))["state"] == "accepted"

@@ -54,7 +54,7 @@ def warned(this: Line, data: JsonObject) -> list[tuple[str, str]]:
 # -- owed -------------------------------------------------------------------------------------------------
 def test_a_settled_visit_owes_the_codes_of_its_drug_rows_alone() -> None:
     this = line()
-    care = fee(2, bkc369="16", ake001="ZL-110100001", ake002="普通门诊诊察费")
+    care = fee(2, bkc369="16", bkc370="13", ake001="ZL-110100001", ake002="普通门诊诊察费")
     number = visited(this, fee(1, akc226="2"), care)
     assert this.adapter.debts(this.facts) == (), "nothing is owed before the settlement"
     this.do("FY005", settlement(akc190=number))
@@ -71,7 +71,7 @@ def test_a_settled_visit_owes_the_codes_of_its_drug_rows_alone() -> None:
 
 def test_configured_kinds_owe_codes_too() -> None:
     this = line({"traced": ["13", "15"]})
-    settled(this, fee(1), fee(2, bkc369="15", ake001="C-0001", ake002="演练敷料"))
+    settled(this, fee(1), fee(2, bkc369="15", bkc370="18", ake001="C-0001", ake002="演练敷料"))
     assert set(owed(this)) == {detail(1), detail(2)}
 
 
