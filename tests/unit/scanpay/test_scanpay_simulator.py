@@ -251,7 +251,7 @@ def lines(file: str, charset: str = "utf-8") -> list[str]:
 
 
 def test_a_statement_has_the_payments_and_refunds_of_its_cycle(clock: ManualClock) -> None:
-    style = {"separator": "tab", "charset": "gbk", "refunds": "positive"}
+    style: dict[str, Any] = {"separator": "tab", "charset": "gbk", "refunds": "positive"}
     with served(clock, **style) as platform:
         client = Client(platform.url)
         cycle = sign_in(client)
