@@ -171,7 +171,8 @@ class ScannerSource:
     def _note(self, error: DeviceError) -> None:
         state = state_of(error, self._state.label)
         if state.reason != self._state.reason:
-            log.warning("scanner not usable", scanner=self.name, reason=error.code, **error.details)
+            fields = {**error.details, "scanner": self.name, "reason": error.code}
+            log.warning("scanner not usable", **fields)
         self._set(state)
 
     def _set(self, state: DeviceState) -> None:

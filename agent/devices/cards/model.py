@@ -83,12 +83,13 @@ class CardData:
 @dataclass(frozen=True, slots=True)
 class Challenge:
     """Step one of the two-step authentication, 16 hex digits each; the external pair only for cards
-    that ask for it, else both empty."""
+    that ask for it, else both empty. ``algorithm`` where a driver names it only here."""
 
     factor: str = field(repr=False)
     original: str = field(repr=False)
     external_factor: str = field(default="", repr=False)
     external_original: str = field(default="", repr=False)
+    algorithm: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +201,10 @@ def reading(card: CardData, challenge: Challenge | None) -> dict[str, str]:
     """All that was read, flat and by name; what was not readable is absent."""
     flat = {"area": card.area, **asdict(card)}
     person = flat.pop("person") or {}
-    return {**flat, **person, **(asdict(challenge) if challenge else {})}
+    asked = asdict(challenge) if challenge else {}
+    if not asked.get("algorithm"):
+        asked.pop("algorithm", None)
+    return {**flat, **person, **asked}
 
 
 def payload(card: CardData, challenge: Challenge | None = None) -> bytes:

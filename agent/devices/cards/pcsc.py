@@ -18,7 +18,7 @@ from agent.devices.model import DeviceBusy, DeviceError, DeviceMissing, DeviceUn
 
 _WAIT_MS: Final = 300
 _LEAVE_MS: Final = 100
-_LEAVE_LOOKS: Final = 10
+_LEAVE_LOOKS: Final = 20
 """A reader may notice late that its card was pulled out: pcscd looks every 400 ms."""
 _PRESENT: Final = 0x20
 _CHANGED: Final = 0x02

@@ -213,7 +213,8 @@ class CardSource:
 
     def _note(self, error: DeviceError) -> None:
         if isinstance(error, CardError) or error.code != self._state.reason:
-            log.warning("card not read", reader=self.name, reason=error.code, **error.details)
+            fields = {**error.details, "reader": self.name, "reason": error.code}
+            log.warning("card not read", **fields)
             self._set(state_of(error, self._backend.label))
 
     def _set(self, state: DeviceState) -> None:
