@@ -6,7 +6,7 @@ from datetime import datetime
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.clock import BEIJING
@@ -89,6 +89,7 @@ NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,30}", fullmatch=True).filter(lambda nam
 VALUES = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=60)
 
 
+@settings(deadline=None, max_examples=60)
 @given(pairs=st.dictionaries(NAMES, VALUES, min_size=1, max_size=8))
 def test_what_is_written_is_read_by_a_stranger_and_by_us(pairs: dict[str, str]) -> None:
     written = write_form(pairs)
@@ -99,6 +100,7 @@ def test_what_is_written_is_read_by_a_stranger_and_by_us(pairs: dict[str, str]) 
             assert read.value(name) == value.strip()
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.binary(max_size=300))
 def test_no_bytes_make_reading_fail_otherwise_than_by_refusal(body: bytes) -> None:
     try:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.errors import ConfigurationError, SubmissionInvalid
@@ -198,6 +198,7 @@ def test_a_code_lives_a_minute_and_its_token_five_from_the_moment_of_the_scan() 
 CENTS = st.integers(1, 10_000_000).map(lambda cents: Decimal(cents) / 100)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.lists(CENTS, min_size=1, max_size=4), min_size=1, max_size=3), st.integers(-3, 3))
 def test_an_order_is_the_exact_sum_of_its_prescriptions(amounts: list[list[Decimal]], off: int) -> None:
     prescriptions = [

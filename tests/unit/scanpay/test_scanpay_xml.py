@@ -39,7 +39,8 @@ ATTACKS = {
         "<!DOCTYPE t SYSTEM 'http://127.0.0.1:9/x.dtd'><transdata><orderid>1</orderid></transdata>"
     ),
     "parameter entity": "<!DOCTYPE t [<!ENTITY % p SYSTEM 'http://127.0.0.1:9/p'> %p;]><transdata/>",
-    "nested deeply": "<a>" * 100_000,
+    "nested without end": "<a>" * 100_000,
+    "nested a hundred deep": f"<transdata>{'<a>' * 100}{'</a>' * 100}</transdata>",
     "too many elements": f"<transdata>{'<a/>' * 1_000_000}</transdata>",
     "cut": "<transdata><orderid>1</orderid>",
     "two roots": "<transdata/><transdata/>",
