@@ -24,6 +24,7 @@ def check_folders(config: AgentConfig) -> Iterator[Finding]:
             "请在配置文件里启用 [systems.…] 一节",
         )
     yield from _check_data(config.data)
+    yield from _check_downloads(config.downloads)
     for folder in config.folders:
         faults = [fault for kind in _KINDS for fault in _check_one(folder, kind)]
         faults += _check_volumes(folder) if not faults else []
@@ -44,6 +45,13 @@ def _check_data(data: Path) -> Iterator[Finding]:
         )
     else:
         yield Finding("data", Level.OK, str(data), "数据目录可用")
+
+
+def _check_downloads(path: Path) -> Iterator[Finding]:
+    """One that is not there is made with the first download."""
+    problem = _unusable(path) if path.exists() else ""
+    if problem:
+        yield Finding("downloads", Level.ERROR, str(path), f"下载文件夹{problem}", _hint(path))
 
 
 def _check_one(folder: FolderConfig, kind: str) -> Iterator[Finding]:

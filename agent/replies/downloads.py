@@ -2,7 +2,7 @@
 
 Only the mark opens the gate of what confirms a download, so a crash anywhere before it writes the same
 file again over itself and confirms nothing that is not on disk. A file is never removed here: that the
-HIS has removed it is how it says that it was read.
+HIS has removed it, or put a mark beside it, is how it says that it was read.
 """
 
 from __future__ import annotations
@@ -29,6 +29,8 @@ log = get_logger("agent.replies")
 
 BATCH: Final = 20
 RETRY_S: Final = 5.0
+READ: Final = ".ack"
+"""A file ``<name>.ack`` beside a page says that it was read, as its removal does."""
 LOOK_S: Final = 10.0
 """How often the writer looks which files the HIS has taken."""
 
@@ -133,7 +135,7 @@ class DownloadWriter:
             if left.transaction not in there:
                 there[left.transaction] = self._names(left.transaction)
             names = there[left.transaction]
-            if names is not None and left.name not in names:
+            if names is not None and (left.name not in names or left.name + READ in names):
                 taken.append(left.number)
         return taken
 

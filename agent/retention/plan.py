@@ -82,7 +82,7 @@ class Retention:
             ),
             "results": self._results(),
             "downloads": self._under(
-                self._days.downloads_days, {self._config.data / "downloads"}, files.read_downloads
+                self._days.downloads_days, {self._config.downloads}, files.read_downloads
             ),
             "logs": self._under(self._days.logs_days, {self._config.log.file}, files.rotated),
         }

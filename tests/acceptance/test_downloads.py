@@ -157,6 +157,21 @@ def test_what_was_handed_out_and_never_confirmed_is_asked_for_stored_and_confirm
     assert max(on_disk(stage).values()) == 1
 
 
+def test_a_download_that_the_his_drops_is_left_as_files_that_its_result_names(stage):
+    start(stage, f"crowd={CROWD}")
+    wanted = {"transaction": "GYD006", "id": "D-1", "data": {"dlmode": "2"}}
+    stage.drop("D-1.json", json.dumps(wanted).encode())
+    (result,) = stage.wait_for_results(1).values()
+    eventually(lambda: idle(stage), "what it leads to is done")
+    parts = [part for part in result["parts"] if part["transaction"] == "GYD006"]
+    assert (result["state"], result["settled_by"]) == ("accepted", "answer")
+    assert [part["data"]["records"] for part in parts] == sizes(stage, "GYD006")
+    for part in parts:
+        assert (stage.data / "downloads" / part["data"]["file"]).is_file()
+    assert "aac003" not in json.dumps(result), "the result repeats no page"
+    assert on_disk(stage) == confirmed(stage)
+
+
 def test_a_page_whose_feedback_was_refused_is_confirmed_later_and_stored_once(stage):
     start(stage, "fault=RE1136=times:1,on:GYU008")
     run(stage, "GYD009")

@@ -107,6 +107,15 @@ def test_a_missing_folder_is_named_with_the_way_to_make_it(config: AgentConfig, 
     assert "init" in finding.hint
 
 
+def test_a_downloads_folder_is_made_when_it_is_needed_but_what_is_there_must_be_one(
+    config: AgentConfig,
+) -> None:
+    assert not config.downloads.exists()
+    assert str(config.downloads) not in faults(check_folders(config))
+    config.downloads.write_bytes(b"")
+    assert faults(check_folders(config))[str(config.downloads)].check == "downloads"
+
+
 def test_a_file_in_the_place_of_a_folder_is_told(config: AgentConfig) -> None:
     config.folders[0].results.rmdir()
     config.folders[0].results.write_text("")

@@ -44,9 +44,7 @@ def writer(world: World, tmp_path: Path, opened: list[str]) -> DownloadWriter:
     root = tmp_path / "downloads"
     root.mkdir(mode=0o770)
     root.chmod(0o770)
-    return DownloadWriter(
-        world.outbox, root, world.clock, threading.Event(), lambda: opened.append("opened")
-    )
+    return DownloadWriter(world.outbox, root, world.clock, threading.Event(), lambda: opened.append("opened"))
 
 
 @pytest.fixture
@@ -162,6 +160,16 @@ def test_a_file_that_the_his_took_away_is_forgotten(world: World, writer: Downlo
     world.clock.advance(LOOK_S)
     writer.look_for_taken()
     assert [left.name for left in world.outbox.left_downloads()] == ["GYD101-W2.json"]
+
+
+def test_a_file_that_was_marked_as_read_is_forgotten_and_stays(world: World, writer: DownloadWriter) -> None:
+    receive(world, page())
+    writer.write_due()
+    path = writer.root / "GYD101" / "GYD101-W1.json"
+    path.with_name("GYD101-W1.json.ack").touch()
+    writer.look_for_taken()
+    assert not world.outbox.left_downloads()
+    assert path.exists()
 
 
 def test_a_folder_that_is_away_says_nothing_about_its_files(
