@@ -51,10 +51,8 @@ def prepare(spec: TransactionSpec, given: JsonObject, settings: Settings) -> Pre
     _take_own_number(prepared, codes)
     if FEES in codes:
         _complete_fees(prepared, codes)
-    if VISIT in codes and is_absent(find(prepared.data, VISIT)) and prepared.own_number:
-        put(prepared.data, VISIT, _visit_slot(prepared))
-    if FEES in codes:
-        _spread_visit(prepared, codes)
+    if VISIT in codes:
+        _name_visit(prepared)
     if TRACES in codes:
         _complete_traces(prepared)
     return prepared
@@ -154,16 +152,18 @@ def _sum_up(data: JsonObject, codes: set[str]) -> None:
         put(data, "totalFee", f"{sum(known):f}")
 
 
-def _spread_visit(prepared: Prepared, codes: set[str]) -> None:
-    """The head's akc190 in every row that has none, or the rows' in the head."""
-    if VISIT not in codes:
-        return
-    if is_absent(find(prepared.data, VISIT)):
-        named = _of_rows(prepared.data, VISIT)
+def _name_visit(prepared: Prepared) -> None:
+    """The head's akc190: given, or what all rows name, or to be found by the HIS's number; and in every
+    row that has none."""
+    data = prepared.data
+    if is_absent(find(data, VISIT)):
+        named = _of_rows(data, VISIT)
         if named:
-            put(prepared.data, VISIT, named)
-    visit = find(prepared.data, VISIT)
-    for row in _rows(prepared.data, FEES) if not is_absent(visit) else ():
+            put(data, VISIT, named)
+        elif prepared.own_number:
+            put(data, VISIT, _visit_slot(prepared))
+    visit = find(data, VISIT)
+    for row in _rows(data, FEES) if not is_absent(visit) else ():
         if is_absent(find(row, VISIT)):
             put(row, VISIT, visit)
 
