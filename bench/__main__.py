@@ -19,6 +19,8 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "sealed": lambda bench: {"sealed 0 ms": bench.sealed(0), "sealed 20 ms": bench.sealed(0.02)},
     "idle": lambda bench: {"idle": bench.idle()},
     "syncs": lambda bench: {"syncs": bench.syncs()},
+    "attachments": lambda bench: {"attachments": bench.attachments()},
+    "rows": lambda bench: {"rows": bench.rows()},
     "starts": lambda bench: {"starts": bench.starts()},
 }
 

@@ -40,8 +40,13 @@ class Platform:
             raise AssertionError(f"{expected} messages, each once and in order, expected: got {numbers}")
         return list(report["arrived"])
 
+    def report(self) -> dict[str, Any]:
+        """What it was sent, as its process tells it."""
+        told: dict[str, Any] = self._ask("report")
+        return told
+
     def _ask(self, command: str) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         with contextlib.closing(connection):
             connection.request("GET", f"/bench/{command}")
             return json.loads(connection.getresponse().read())
@@ -50,10 +55,26 @@ class Platform:
 @contextlib.contextmanager
 def platform(seconds: float, keys: Keys | None = None, count: int = 0) -> Iterator[Platform]:
     """A server that takes ``seconds`` to answer; sealed answers for ``count`` messages with ``keys``."""
-    command = [sys.executable, "-m", "bench.server", "--seconds", str(seconds)]
-    command += ["--sealed", str(count)] if keys else []
+    command = ["bench.server", "--seconds", str(seconds), *(["--sealed", str(count)] if keys else [])]
+    with _serving(command, keys) as there:
+        yield there
+
+
+@contextlib.contextmanager
+def ministry(keys: Keys, rows: int, uploads: int) -> Iterator[Platform]:
+    """A platform that takes so many fees, so many uploads of files, and any question."""
+    with _serving(["bench.bulk", str(rows), str(uploads)], keys) as there:
+        yield there
+
+
+@contextlib.contextmanager
+def _serving(module: list[str], keys: Keys | None) -> Iterator[Platform]:
     process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY
+        [sys.executable, "-m", *module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=REPOSITORY,
     )
     assert process.stdin is not None
     assert process.stdout is not None

@@ -42,6 +42,15 @@ def targets(findings: Findings) -> list[Target]:
             Target("resident memory, helpers included", middle(memory), 60, "MB"),
             Target("CPU when idle", middle(idle["cpu_percent"]), 0.2, "% of a core"),
         ]
+    if files := findings.get("attachments"):
+        found += [
+            Target("CPU to seal ten files of 500 KB", middle(files["seal_cpu_s"]), 0.6, "s"),
+            Target("memory above idle while files are sent", middle(files["above_idle_mb"]), 120, "MB"),
+            Target("question meanwhile, p99", middle(files["question_p99_ms"]), 150, "ms"),
+        ]
+    if fees := findings.get("rows"):
+        name = f"memory above idle, {middle(fees['rows']):,.0f} fees in a CSV"
+        found.append(Target(name, middle(fees["above_idle_mb"]), 200, "MB"))
     if starts := findings.get("starts"):
         found += [
             Target("first delivery after start", middle(starts["empty"]), 0.8, "s"),

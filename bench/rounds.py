@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import agent_run, plain
+from bench import agent_run, bulk_run, plain
 from bench.backlog import workstation_with_backlog
 from bench.bare import CLIENTS
 from bench.figures import percentile
 from bench.install import MINISTRY, Workstation, install
-from bench.peers import Platform, platform
+from bench.peers import Platform, ministry, platform
 from bench.syncs import syncs_per_message
 from bench.workload import REPOSITORY, Keys
 
@@ -35,9 +35,13 @@ class Size:
     singles: int = 120
     idle_s: float = 10.0
     backlog: int = 1_000_000
+    uploads: int = 8
+    rows: int = 100_000
 
 
-QUICK = Size(rounds=1, fast=300, slow=60, sealed=100, singles=40, idle_s=3.0, backlog=20_000)
+QUICK = Size(
+    rounds=1, fast=300, slow=60, sealed=100, singles=40, idle_s=3.0, backlog=20_000, uploads=1, rows=3_000
+)
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,28 @@ class Bench:
                         aside.rename(name)
                     series["empty"].append(agent_run.first_delivery(station, peer))
                 series["backlog"].append(agent_run.first_delivery(backlog, peer))
+        return series
+
+    def attachments(self) -> Series:
+        """Uploads of ten files of 500 KB while questions are asked."""
+        series: Series = {}
+        with ministry(self.keys, 0, self.size.uploads) as peer:
+            for _ in self._rounds("attachments"):
+                with self._station(MINISTRY, peer) as station:
+                    told = bulk_run.attachments(station, peer, self.keys, self.size.uploads)
+                for name, value in told.items():
+                    series.setdefault(name, []).append(value)
+        return series
+
+    def rows(self) -> Series:
+        """One CSV of fees."""
+        series: Series = {}
+        with ministry(self.keys, self.size.rows, 0) as peer:
+            for _ in self._rounds("rows"):
+                with self._station(MINISTRY, peer) as station:
+                    told = bulk_run.rows(station, peer, self.size.rows)
+                for name, value in told.items():
+                    series.setdefault(name, []).append(value)
         return series
 
     def syncs(self) -> dict[str, float] | None:

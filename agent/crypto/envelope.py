@@ -77,8 +77,17 @@ def open_envelope(
     return sm4.decrypt(session_key, _decode(signed, "data"))
 
 
+_PART = 3 * 512 * 1024
+"""Base64 of so much at a time: other threads have their turn in between."""
+
+
 def _encode(content: bytes) -> bytes:
-    return b2a_base64(content, newline=False)
+    if len(content) <= _PART:
+        return b2a_base64(content, newline=False)
+    view = memoryview(content)
+    return b"".join(
+        b2a_base64(view[start : start + _PART], newline=False) for start in range(0, len(content), _PART)
+    )
 
 
 def _decode(text: bytes, name: str) -> bytes:

@@ -51,12 +51,12 @@ def write_request(
     layout: Layout,
 ) -> Request:
     """One sealed request: ``header`` as HTTP headers, ``body`` the plain nodes around the sealed ones."""
-    sealed = seal(jsontext.write(data).encode("utf-8"), own, peer, layout=layout)
+    sealed = seal(jsontext.write_bytes(data), own, peer, layout=layout)
     nodes = {**body, "symmetric_key": sealed.symmetric_key, "sign": sealed.sign, "data": sealed.data}
     return Request(
         url=url,
         headers=(*header.items(), ("Content-Type", "application/json;charset=UTF-8")),
-        body=jsontext.write(nodes).encode("utf-8"),
+        body=jsontext.write_bytes(nodes),
     )
 
 

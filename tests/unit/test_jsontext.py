@@ -83,3 +83,19 @@ def test_an_error_holds_nothing_of_the_content():
         jsontext.read('{"aac003": "张无名", }')
     assert "张无名" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": "QUJD" * 40_000, "b": ["短", "QUJD" * 20_000, Decimal("1.50")], "c": None},
+        {"not plain": "甲" * 70_000, "quoted": '"\\' * 70_000},
+        {"a": "x" * (jsontext.LONG - 1), "b": "x" * jsontext.LONG, "c": "x" * (jsontext.LONG + 1)},
+        ["QUJD" * 40_000] * 3,
+        "QUJD" * 40_000,
+        {},
+    ],
+    ids=["mixed", "not plain", "at the bound", "thrice", "alone", "nothing"],
+)
+def test_long_texts_are_written_as_all_others_are(value):
+    assert jsontext.write_bytes(value) == jsontext.write(value).encode()

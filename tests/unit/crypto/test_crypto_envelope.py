@@ -157,3 +157,15 @@ def test_repr_of_an_envelope_shows_none_of_it() -> None:
     assert sealed.data not in repr(sealed)
     assert sealed.symmetric_key not in repr(sealed)
     assert sealed.sign not in repr(sealed)
+
+
+@pytest.mark.parametrize("more", [-17, -1, 0, 1, 1_572_864])
+def test_large_data_is_one_base64_text_without_breaks(more: int) -> None:
+    """Encoded in parts of 1,572,864 bytes, so that other threads have their turn."""
+    plaintext = bytes(range(256)) * 6144
+    plaintext = (plaintext + plaintext)[: 1_572_864 + more]
+    own, peer = generate(), generate()
+    sealed = seal(plaintext, own, peer.public)
+    assert len(sealed.data) == 4 * -(-(len(plaintext) // 16 * 16 + 16) // 3)
+    opened = open_envelope(sealed.symmetric_key, sealed.sign, sealed.data, peer, own.public)
+    assert opened == plaintext
