@@ -186,7 +186,7 @@ class Draft:
 
     ``body`` is normalised business data. ``rows`` is the half-open range of the submission's row
     list that this draft carries. ``harmless`` changes nothing and is repeated without asking (queries,
-    probes). ``repeatable``: no inquiry exists, and sent once more after a doubt it does no harm.
+    probes). ``repeatable``: sent once more after a doubt it does no harm, and no inquiry is needed.
     ``parallel`` travels beside its lane. ``blocks``/``blockable`` say whether its failure blocks
     its scopes and whether failures before it block it; ``expiry_blocks`` the same for expiry.
     """
@@ -219,6 +219,8 @@ class Draft:
     deadlines: tuple[Deadline, ...] = ()
     serves: bool = False
     """What it brings is for the submission's other messages: it is none of the submission's own success."""
+    beside: bool = False
+    """While its fate is inquired about it holds its scopes only: its lane goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,10 +433,14 @@ class Finding(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """An inquiry's finding; ``outcome`` is the original message's outcome when found, wholly or partly."""
+    """An inquiry's finding; ``outcome`` is the original message's outcome when found, wholly or partly.
+
+    With ABSENT, an outcome says how the message ends once the negatives count, instead of being sent
+    again. Negatives count from ``counts_from`` on: until then the system may still do it."""
 
     finding: Finding
     outcome: Outcome | None = None
+    counts_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -240,8 +240,11 @@ class Downloads:
 
 
 def _bound(draft: Draft, memo: JsonObject) -> Draft:
-    """Its refusal concerns nobody: the next run asks again."""
-    return replace(draft, memo=memo, blocks=False, blockable=False, cancels=False, interactive=False)
+    """Its refusal concerns nobody: the next run asks again. So does this one after a doubt, and no lane is
+    held by an inquiry: a page that was lost leads to RE1135, and to confirm twice is to confirm once."""
+    return replace(
+        draft, memo=memo, blocks=False, blockable=False, cancels=False, interactive=False, repeatable=True
+    )
 
 
 def _confirmed(draft: Draft, outcome: Outcome, _wire_id: str) -> Outcome:

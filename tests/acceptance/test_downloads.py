@@ -172,6 +172,17 @@ def test_a_download_that_the_his_drops_is_left_as_files_that_its_result_names(st
     assert on_disk(stage) == confirmed(stage)
 
 
+def test_lost_answers_lose_no_page(stage):
+    """Every second answer to a page and to a feedback is lost after it took effect."""
+    start(stage, f"crowd={CROWD}", "fault=drop_after=every:2,on:GYD006+GYU008")
+    for _ in range(2):
+        run(stage, "GYD006")
+    assert len(records(stage, "GYD006")) > 2 * CROWD
+    assert on_disk(stage) == confirmed(stage)
+    assert max(on_disk(stage).values()) == 1
+    assert not [one for one in stage.call("outbox.list", limit=500)["messages"] if one["state"] == "unknown"]
+
+
 def test_a_page_whose_feedback_was_refused_is_confirmed_later_and_stored_once(stage):
     start(stage, "fault=RE1136=times:1,on:GYU008")
     run(stage, "GYD009")

@@ -74,6 +74,7 @@ def test_without_a_role_a_page_is_the_answer_of_the_his_and_nothing_follows() ->
 def test_an_owned_download_concerns_nobody_by_its_refusal() -> None:
     draft = planned()
     assert (draft.blocks, draft.blockable, draft.cancels, draft.interactive) == (False,) * 4
+    assert draft.repeatable, "a lost page is found by RE1135, no inquiry holds the lane"
     refused = Outcome(Verdict.REJECTED, "RE0006")
     assert proceed(draft, refused) is refused
 
