@@ -187,11 +187,13 @@ class CompletionRule:
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """The latest time to send, from the business time: after ``minutes``, ``days``, or at midnight."""
+    """The latest time to send, from the business time: after ``minutes``, ``days``, or at midnight, of the
+    day in the head's field ``of`` where one is named."""
 
     minutes: int | None = None
     days: int | None = None
     midnight: bool = False
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,8 @@ class TransactionSpec:
     it again does no harm; it then
     carries a new number in the field ``renew``, if one is named. ``already_there`` and
     ``not_processed`` are the system's codes for "done before" and "not done at all". ``inquiry``
-    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``. ``doubt`` tells the
+    settles an unknown outcome and holds the lane for at most ``inquiry_hold_s``; with ``inquiry_beside``
+    it holds the message's scopes alone. ``doubt`` tells the
     person who has to settle it where to look, and what each choice then does (Chinese). ``batch``: the
     messages of one submission go under one number. ``rules`` names checks across fields that the plugin
     implements.
@@ -274,6 +277,7 @@ class TransactionSpec:
     keys: Mapping[str, tuple[FieldSpec, ...]] = field(default_factory=dict)
     inquiry: str = ""
     inquiry_hold_s: int = 0
+    inquiry_beside: bool = False
     doubt: str = ""
     guarded: bool = False
     repeatable: bool = False

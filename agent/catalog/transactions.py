@@ -55,6 +55,7 @@ def read_transaction(
         keys=_keys(table.tables("keys"), types),
         inquiry=table.text("inquiry", ""),
         inquiry_hold_s=table.whole("inquiry_hold_s") or 0,
+        inquiry_beside=table.flag("inquiry_beside", default=False),
         doubt=table.text("doubt", ""),
         guarded=table.flag("guarded", default=False),
         repeatable=table.flag("repeatable", default=False),
@@ -150,10 +151,13 @@ def _deadline(table: Table) -> Deadline:
         minutes=table.whole("minutes"),
         days=table.whole("days"),
         midnight=table.flag("midnight", default=False),
+        of=table.text("of", ""),
     )
     table.finish()
     if sum((deadline.minutes is not None, deadline.days is not None, deadline.midnight)) != 1:
         raise table.fail("minutes、days、midnight 恰有其一")
+    if deadline.of and not deadline.midnight:
+        raise table.fail("of 只用于 midnight")
     return deadline
 
 
@@ -184,6 +188,7 @@ def _check(table: Table, spec: TransactionSpec) -> None:
     heads, rows = _codes(spec.asked), _row_codes(spec.asked, spec.list)
     for rule in spec.scopes:
         _demand(table, "scope", rule.fields, rows if rule.at == "row" else heads)
+    _demand(table, "deadline", [deadline.of for deadline in spec.deadlines], heads)
     _check_facts(table, spec)
     _check_completions(table, spec)
 

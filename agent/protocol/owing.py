@@ -45,6 +45,17 @@ class Owed:
         scopes = dict.fromkeys((*draft.scopes, *scopes_of(spec, self._keyed(spec, draft))))
         return replace(draft, needs=(*draft.needs, *needs.values()), memo=memo, scopes=tuple(scopes))
 
+    def keyed(self, spec: TransactionSpec) -> JsonObject:
+        """The data as the HIS gave it, keys and all, for what is read of it though it is wrong."""
+        if not isinstance(self.data, dict):
+            return {}
+        rows = self.data.get(spec.list) if spec.list else None
+        head = {**self.data, **self.head}
+        if not isinstance(rows, list):
+            return head
+        merged = [{**row, **self._row(place)} for place, row in enumerate(rows) if isinstance(row, dict)]
+        return {**head, spec.list: merged}
+
     def _keyed(self, spec: TransactionSpec, draft: Draft) -> JsonObject:
         start, _ = draft.rows or (0, 0)
         rows = draft.body.get(spec.list) if spec.list else None

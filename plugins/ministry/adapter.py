@@ -27,9 +27,10 @@ from agent.events import (
     Submission,
 )
 from agent.hookspecs import KeySource
+from agent.protocol.answers import tidy
 from agent.protocol.completing import Unaided
-from agent.protocol.planning import readable_scopes
-from plugins.ministry import attachments, codec, inquiry, outcomes, planning
+from agent.protocol.owing import unpaid
+from plugins.ministry import agreeing, attachments, codec, inquiry, outcomes, planning
 from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
 from plugins.ministry.schedules import Run, demand_runnable, repetition, runs, submission_of
@@ -67,13 +68,22 @@ class MinistryAdapter(Unaided):
         return replace(plan, drafts=tuple(drafts))
 
     def scopes(self, submission: Submission) -> tuple[Scope, ...]:
-        return readable_scopes(self.catalog, submission)
+        return planning.scopes(self.catalog, submission)
 
     def lanes(self) -> tuple[str, ...]:
         return (self.settings.access_key,)
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
-        return attachments.with_settlement(self._downloads.informed(draft, history), history)
+        settled = attachments.with_settlement(self._downloads.informed(draft, history), history)
+        awaits = settled.awaits or agreeing.unverified(settled.draft)
+        if awaits:
+            return replace(settled, awaits=awaits)
+        spec = self.catalog.transaction(draft.transaction)
+        missing, unsure = unpaid(spec, settled.draft)
+        compared = agreeing.compared(spec, settled.draft, history, forced=forced)
+        return replace(
+            compared, warnings=(*unsure, *compared.warnings), refused=(*missing, *compared.refused)
+        )
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (
@@ -106,7 +116,10 @@ class MinistryAdapter(Unaided):
         own, peer = self._keys_to_open()
         data = codec.open_data(outer, own, peer, self.settings.sm2_layout)
         spec = self.catalog.transaction(draft.transaction)
-        return self._downloads.proceed(draft, outcomes.business_outcome(spec, draft, data), ids)
+        outcome = outcomes.business_outcome(spec, draft, data)
+        return self._downloads.proceed(
+            draft, agreeing.remembered(spec, draft, outcome, ids.get("wire_id", "")), ids
+        )
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         question = self.catalog.transaction(draft.transaction).inquiry
@@ -120,7 +133,12 @@ class MinistryAdapter(Unaided):
         found = inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
         if found.outcome is None:
             return found
-        return replace(found, outcome=self._downloads.proceed(draft, found.outcome, ids))
+        outcome = agreeing.remembered(spec, draft, found.outcome, ids.get("wire_id", ""))
+        return replace(found, outcome=self._downloads.proceed(draft, outcome, ids))
+
+    def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
+        spec = self.catalog.transaction(draft.transaction)
+        return agreeing.vouched(spec, draft, tidy(data), ids.get("wire_id", ""))
 
     def probe(self, lane: str) -> Draft | None:
         return Draft(PROBE, lane, {}, parallel=True, harmless=True, blocks=False, blockable=False)

@@ -14,12 +14,13 @@ from itertools import groupby
 from agent.catalog import Catalog, TransactionSpec
 from agent.clock import BEIJING
 from agent.errors import Fault, SubmissionInvalid
-from agent.events import SLOT, Deadline, Draft, Json, JsonObject, Need, Plan, Submission
+from agent.events import SLOT, Deadline, Draft, Json, JsonObject, Need, Plan, Scope, Submission
 from agent.protocol.attachments import stand_for
 from agent.protocol.deadlines import deadlines_of
 from agent.protocol.drafts import drafts_of
 from agent.protocol.judging import Normal, judge
-from agent.protocol.planning import specification
+from agent.protocol.owing import owe
+from agent.protocol.planning import readable_scopes, specification
 from agent.protocol.scopes import scopes_of
 from plugins.ministry import attachments
 from plugins.ministry.attachments import FILES, LIST, ROWS, UPLOAD, Reading, Upload
@@ -29,13 +30,29 @@ from plugins.ministry.rules import RULES
 def plan(catalog: Catalog, submission: Submission, today: datetime, lane: str, skipped: Set[str]) -> Plan:
     """The messages of a submission on ``lane``. Raises SubmissionInvalid with every fault."""
     spec = specification(catalog, submission)
-    planner = Planner(catalog, spec, submission, today, lane, skipped)
-    data: Json = submission.data
+    owed = owe(spec, submission.data)
+    told = replace(submission, data=owed.data)
+    planned = _plan(Planner(catalog, spec, told, today, lane, skipped, slots=bool(owed.needs)))
+    return replace(planned, drafts=tuple(owed.put(spec, draft) for draft in planned.drafts))
+
+
+def scopes(catalog: Catalog, submission: Submission) -> tuple[Scope, ...]:
+    """What a submission with faults was about, as far as it can be read."""
+    if submission.transaction not in catalog:
+        return ()
+    spec = catalog.transaction(submission.transaction)
+    owed = owe(spec, submission.data)
+    readable = readable_scopes(catalog, replace(submission, data=owed.data))
+    return tuple(dict.fromkeys((*readable, *scopes_of(spec, owed.keyed(spec)))))
+
+
+def _plan(planner: Planner) -> Plan:
+    data: Json = planner.submission.data
     if not isinstance(data, dict):
         return planner.plain()
-    if spec.code == UPLOAD:
+    if planner.spec.code == UPLOAD:
         return planner.upload()
-    return planner.with_files() if attachments.carries_files(spec) else planner.plain()
+    return planner.with_files() if attachments.carries_files(planner.spec) else planner.plain()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +65,8 @@ class Planner:
     today: datetime
     lane: str
     skipped: Set[str]
+    slots: bool = False
+    """Some values are left to earlier answers."""
 
     def plain(self) -> Plan:
         normal = self._judge(self.spec, self.submission.data)
@@ -119,7 +138,7 @@ class Planner:
     def _judge(self, spec: TransactionSpec, data: Json, more: Iterable[Fault] = ()) -> Normal:
         day: date = self.today.astimezone(BEIJING).date()
         try:
-            normal = judge(spec, data, day, RULES, skipped=self.skipped)
+            normal = judge(spec, data, day, RULES, skipped=self.skipped, slots=self.slots)
         except SubmissionInvalid as error:
             raise SubmissionInvalid((*error.faults, *more)) from None
         faults = tuple(more)
@@ -128,7 +147,7 @@ class Planner:
         return normal
 
     def _drafts(self, spec: TransactionSpec, data: JsonObject) -> tuple[Draft, ...]:
-        wanted: tuple[Deadline, ...] = deadlines_of(spec, self.submission.occurred_at or self.today)
+        wanted: tuple[Deadline, ...] = deadlines_of(spec, self.submission.occurred_at or self.today, data)
         return drafts_of(spec, data, self.lane, wanted)
 
 
