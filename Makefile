@@ -1,8 +1,11 @@
 # Two commands do everything on a fresh machine: make demo, make test.
 PYTHON ?= python3
 VENV   := .venv
+comma  := ,
 BIN    := $(VENV)/bin
-STAMP  := $(VENV)/.installed
+# Card readers: pyscard is compiled here, where the PC/SC headers are (Debian: libpcsclite-dev).
+CARDS  := $(if $(wildcard /usr/include/PCSC/winscard.h),-cards)
+STAMP  := $(VENV)/.installed$(CARDS)
 
 .PHONY: demo test check bench kill-long service-check windows-check setup clean
 
@@ -36,7 +39,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) .ci/preflight.py
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev$(subst -,$(comma),$(CARDS))]'
 	@touch $@
 
 clean:

@@ -7,6 +7,8 @@ import os
 import select
 import shutil
 import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +16,17 @@ from typing import NoReturn
 
 import pytest
 
+if sys.platform != "win32":
+    import fcntl
+
 READER_FILE = Path("/etc/reader.conf.d/vpcd")
 READER = "Virtual PCD 00 00"
 
 
 def lacking() -> str:
     """What this machine lacks for card tests, or ""."""
+    if sys.platform == "win32":
+        return "the virtual reader is for Linux"
     if importlib.util.find_spec("smartcard") is None:
         return "pyscard is not installed (make setup, with libpcsclite-dev)"
     if shutil.which("pcscd") is None:
@@ -50,7 +57,7 @@ def _reader_there() -> bool:
 
 
 class Daemon:
-    """pcscd, started and stopped at will."""
+    """pcscd, started and stopped at will; one that runs already is used and left alone."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -63,7 +70,7 @@ class Daemon:
         deadline = time.monotonic() + 20
         while not _reader_there():
             assert time.monotonic() < deadline, "pcscd shows no virtual reader"
-            select.select([], [], [], 0.02)
+            select.select([], [], [], 0.01)
 
     @property
     def ours(self) -> bool:
@@ -76,11 +83,14 @@ class Daemon:
             self._process = None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def pcscd() -> Iterator[Daemon]:
+    """There is one pcscd on a machine: tests of several workers take turns."""
     if reason := lacking():
         _refuse(reason)
-    daemon = Daemon()
-    daemon.start()
-    yield daemon
-    daemon.stop()
+    with Path(tempfile.gettempdir(), "his-agent-test-pcscd.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        daemon = Daemon()
+        daemon.start()
+        yield daemon
+        daemon.stop()

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.devices.cards.apdu import exchange
@@ -77,6 +77,7 @@ def _checksum(raw: bytes) -> int:
     return result
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 7), st.integers(0, 15), st.binary(min_size=3, max_size=3)), max_size=4),
     st.binary(max_size=15),
@@ -104,6 +105,7 @@ def test_any_answer_to_reset_gives_its_history_whatever_precedes_it(
         parse_atr(raw + b"\x00")
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_bytes_break_the_parsing_of_an_answer_to_reset(raw: bytes) -> None:
     with contextlib.suppress(CardRefused):
@@ -170,6 +172,7 @@ def test_the_algorithm_is_found_in_the_specifications_example() -> None:
     assert algorithm_of(b"") == ""
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=40))
 def test_no_control_information_breaks_the_reading(control: bytes) -> None:
     assert algorithm_of(control) in {"", "01", "02", "03"}
@@ -192,6 +195,7 @@ def test_a_card_without_identification_is_refused() -> None:
         read(Applet(replace(plain, basic={0x02: b"1"})))
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=12), min_size=1))
 def test_a_card_that_answers_anything_at_all_raises_nothing_but_card_errors(answers: list[bytes]) -> None:
     given_back = iter(answers * 200)

@@ -49,8 +49,9 @@ def proofs(found: dict[str, str], key: bytes = b"virtual card") -> Proofs:
     )
 
 
-@pytest.mark.parametrize("naming", list(Naming))
-@pytest.mark.parametrize("version", ["1.0", "2.0", "3.0"])
+@pytest.mark.parametrize(
+    ("version", "naming"), [("1.0", Naming.TAG), ("2.0", Naming.SHORT), ("3.0", Naming.NUMBER)]
+)
 def test_an_inserted_card_becomes_one_event(
     station: CardStation, reader: Reader, version: str, naming: Naming
 ) -> None:
@@ -131,7 +132,7 @@ def answered_at_once(desk: CardStation, event: Event) -> ScanVerdict:
     return ScanVerdict.TAKEN
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0", "3.0"])
+@pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_an_authenticated_card_is_genuine_and_gives_its_person(
     desk: CardStation, reader: Reader, version: str
 ) -> None:

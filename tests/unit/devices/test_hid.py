@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.devices.hid_link import HidChoice, open_hid
@@ -52,6 +52,7 @@ def test_a_descriptor_without_decoded_data_has_no_layout() -> None:
     assert layout_of(b"") is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80))
 def test_no_descriptor_breaks_the_reading(descriptor: bytes) -> None:
     layout = layout_of(descriptor)
@@ -93,6 +94,7 @@ def test_reports_of_other_kinds_and_empty_ones_are_no_codes() -> None:
     assert assembler.feed(report(b"", identifier=b"\x00\x00\x00")) == []
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=64), max_size=30))
 def test_garbage_breaks_nothing_and_the_next_code_is_whole(reports: list[bytes]) -> None:
     assembler = Assembler(DEFAULT_LAYOUT, longest=200)

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.clock import SystemClock
@@ -56,6 +56,7 @@ def typed(keys: list[tuple[int, bool]], decoder: KeyDecoder | None = None) -> by
     return b"".join(decoder.key(number, pressed) for number, pressed in keys)
 
 
+@settings(deadline=None)
 @given(st.text(st.sampled_from([*US, *SHIFTED, *"ABCXYZ", "\x1d"]), max_size=60))
 def test_every_character_of_a_code_comes_through_with_its_case(text: str) -> None:
     assert typed(presses(text)) == text.encode()
@@ -91,6 +92,7 @@ def test_characters_may_come_by_alt_and_the_number_pad() -> None:
     assert typed([(ALT, True), (ALT, False)]) == b""
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 250), st.booleans()), max_size=60))
 def test_no_keys_break_the_decoding(keys: list[tuple[int, bool]]) -> None:
     decoder = KeyDecoder()
