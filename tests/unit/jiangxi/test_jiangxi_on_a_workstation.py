@@ -141,6 +141,17 @@ def test_an_upload_of_which_half_arrived_is_finished(desk: Workstation) -> None:
     assert not desk.wire.bodies("JY001"), "nothing is taken back of the agent's own accord"
 
 
+def test_the_rest_of_a_later_message_keeps_its_rows_places_in_the_submission(tmp_path: Path) -> None:
+    with workstation(tmp_path, settings={"rows_per_message": 4}) as desk:
+        desk.do("R", "MZ002", clinic(ckc349="M1"))
+        desk.fault("half=on:FY001,skip:1,times:1")
+        result = desk.do("U", "FY001", fees(*(fee(n) for n in range(1, 9)), ckc349="M1"))
+        assert result["state"] == "accepted"
+        told = [(row["index"], row["bke384"][-1], row["accepted"]) for row in result["rows"]]
+        assert told == [(n, str(n + 1), True) for n in range(8)]
+        assert [len(body["inputlist"]) for body in desk.wire.bodies("FY001")] == [4, 4, 2]
+
+
 def test_an_upload_of_which_half_arrived_is_undone_where_it_is_configured(tmp_path: Path) -> None:
     with workstation(tmp_path, settings={"partial_upload": "undo"}) as desk:
         desk.do("R", "MZ002", clinic(ckc349="M1"))

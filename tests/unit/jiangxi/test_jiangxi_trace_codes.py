@@ -152,6 +152,22 @@ def test_a_split_pack_may_be_sold_from_in_another_visit() -> None:
     assert warned(this, traces(trace(2, bkc507="0"), akc190=second)) != []
 
 
+def test_a_code_that_was_sold_whole_cannot_be_split_elsewhere() -> None:
+    this = line()
+    first, second = settled(this, fee(1)), settled(this, fee(2), own="MZ0002")
+    this.do("SQ002", traces(trace(1), akc190=first))
+    split = traces(trace(2, bkc507="1"), akc190=second)
+    assert warned(this, split) == [("used", "/kc25list/0/kc56list/0/bkc372")]
+
+
+def test_a_code_that_its_own_detail_has_already_is_warned_of() -> None:
+    this = line()
+    number = settled(this, fee(1, akc226="2"))
+    this.do("SQ002", traces(trace(1), akc190=number))
+    again = traces(trace(1), akc190=number)
+    assert warned(this, again) == [("duplicate", "/kc25list/0/kc56list/0/bkc372")]
+
+
 def test_a_returned_code_may_be_sold_again() -> None:
     this = line()
     first, second = settled(this, fee(1)), settled(this, fee(2), own="MZ0002")
