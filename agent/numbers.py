@@ -32,6 +32,14 @@ BLOCK = 200
 KEPT_DAYS = 400
 """How many days that were drawn for are remembered; drawing for earlier ones is refused."""
 
+SKIPPED = 10_000
+"""Numbers that are left out of each series after a backup was restored without the high-water file; of a
+small series half of what is left."""
+
+_RESTORED = "restored:"
+"""Begins the name of a row that says where a series stood in a restored backup, when numbers were drawn
+after it that nobody knows; alone it stands for every series that had not begun."""
+
 _FLOOR = "floor"
 """Names the row that says before which day (its ordinal) counters were forgotten."""
 
@@ -96,8 +104,12 @@ class Numbers:
         return max(1, self.node * size), (self.node + 1) * size
 
     def _open(self, key: tuple[str, str], series: Series) -> _Counter:
-        first, _ = self._share(series)
+        first, end = self._share(series)
         start = max(first, self._marks.get(key, 0))
+        base = self._marks.get((_RESTORED + key[0], key[1]), self._marks.get((_RESTORED, key[1])))
+        if base is not None:
+            base = max(first, base)
+            start = max(start, base + min(SKIPPED, (end - base) // 2))
         counter = self._counters[key] = _Counter(start, start)
         return counter
 
@@ -163,6 +175,21 @@ class Numbers:
 
 def _ordinal(day: str) -> int:
     return date(int(day[:4]), int(day[4:6]), int(day[6:8])).toordinal()
+
+
+def leave_out(outbox: Outbox, since: date, until: date) -> None:
+    """After a backup of ``since`` was restored on ``until`` without the high-water file: let every series of
+    these days, and every one without a day, go on behind a large block."""
+    days = [
+        "",
+        *(f"{date.fromordinal(day):%Y%m%d}" for day in range(since.toordinal(), until.toordinal() + 1)),
+    ]
+    with outbox.write() as tx:
+        for (name, day), bound in outbox.reserved().items():
+            if day in days and name != _FLOOR and not name.startswith(_RESTORED):
+                tx.reserve(_RESTORED + name, day, bound)
+        for day in days:
+            tx.reserve(_RESTORED, day, 1)
 
 
 # -- the high-water file -----------------------------------------------------------------------------

@@ -7,18 +7,18 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.audit.heads import read_heads
 from agent.audit.verifying import Problem, Report, verify
+from agent.backup.making import make_backup
 from agent.crypto.keys import load_private
 from agent.errors import ConfigurationError, ControlError
 from agent.outbox.connection import connect_reader, translated
 from agent.retention.plan import WHO, Retention
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from agent.clock import Clock
     from agent.config.model import AgentConfig
     from agent.events import JsonObject
@@ -38,10 +38,16 @@ class RecordHandlers:
         self._database = config.data / DATABASE
         self._outbox = outbox
         self._keys = keys
+        self._clock = clock
         self._retention = Retention(config, outbox, clock, stopping)
 
     def handlers(self) -> Mapping[str, Callable[[JsonObject], JsonObject]]:
-        return {"audit.verify": self.verify, "audit.export": self.export, "retention": self.retention}
+        return {
+            "audit.verify": self.verify,
+            "audit.export": self.export,
+            "retention": self.retention,
+            "backup": self.backup,
+        }
 
     def verify(self, args: JsonObject) -> JsonObject:
         heads = read_heads(str(args["heads"]).splitlines())
@@ -68,6 +74,12 @@ class RecordHandlers:
         else:
             found = self._retention.carry_out(args["who"] or WHO, args["why"])
         return {"dry_run": args["dry_run"], "rules": {name: asdict(tally) for name, tally in found.items()}}
+
+    def backup(self, args: JsonObject) -> JsonObject:
+        made = make_backup(
+            self._database.parent, self._outbox, self._clock, Path(args["target"]), args["who"], args["why"]
+        )
+        return {"target": args["target"], "bytes": made.size, "made_at": made.made_at.isoformat()}
 
     def record_key_act(self, what: str, name: str, who: str) -> None:
         """Record what somebody did to a key."""

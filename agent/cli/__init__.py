@@ -22,6 +22,8 @@ MODULES: Final = {
     "download": ("agent.cli.download", "查看下载，立即下载，申请重新下载"),
     "audit": ("agent.cli.audit", "核对和导出审计记录"),
     "retention": ("agent.cli.retention", "清理超过保留期的文件、业务内容和审计记录"),
+    "backup": ("agent.cli.backup", "运行中备份数据库"),
+    "restore": ("agent.cli.restore", "从备份恢复数据库"),
     "rekey": ("agent.cli.rekey", "更换数据密钥，把数据库重新加密"),
     "keys": ("agent.cli.keys", "导入、列出、删除密钥"),
     "service": ("agent.cli.service", "安装、更新、删除、启动、停止系统服务"),

@@ -156,6 +156,12 @@ VERBS: Final[Mapping[str, Verb]] = {
             (Argument("after", "integer", 0), Argument("limit", "integer", 1000)),
         ),
         Verb(
+            "backup",
+            "copy the outbox into a new folder while it runs",
+            (Argument("target", "text", longest=4096), Argument("who", "text", longest=200), _WHY),
+            slow=True,
+        ),
+        Verb(
             "retention",
             "purge what is older than it is to be kept, or only count it",
             (Argument("dry_run", "boolean", False), _BY, _WHY),

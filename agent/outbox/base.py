@@ -234,6 +234,16 @@ class Transaction(Protocol):
         written, at most ``limit``; returns how many. Their ids stay known, with their final results."""
         ...
 
+    # -- after a backup was restored --------------------------------------------------------------
+    def hold_unfinished(self, now: datetime) -> int:
+        """Let every unfinished message be unknown: whether it was sent since the backup nobody knows.
+        Returns how many are."""
+        ...
+
+    def register_unknown(self, new: NewSubmission, now: datetime) -> bool:
+        """Store a submission that was accepted after the backup, as unknown; false when it is known."""
+        ...
+
     # -- the audit trail ------------------------------------------------------------------------
     def record(self, kind: str, details: Mapping[str, str | int], *, who: str = "", why: str = "") -> None:
         """Record an act that is about no message. ``details`` are codes and counts, nobody's data."""

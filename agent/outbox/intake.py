@@ -56,6 +56,23 @@ def fulfil(work: Work, submission: int, new: NewSubmission) -> Accepted:
     return staging.publish(work, submission)
 
 
+def holder(work: Work, new: NewSubmission) -> int | None:
+    """The submission that holds the id of one, or that came with its event."""
+    event = work.one("event", work.border.key("event", (new.event_id,)))
+    held = _identity(work, new).holder
+    return int(event["submission"]) if event else int(held["submission"]) if held else None
+
+
+def take_in_bare(work: Work, new: NewSubmission) -> int:
+    """Store a submission of unknown fate without messages: its id stays taken, its result says so."""
+    number = work.next_number("submission")
+    _insert(work, new, number, number * POSITIONS, State.UNKNOWN, _identity(work, new), _about(new, ()))
+    _add_reply(work, new, number, work.border.key("event", (new.event_id,)), due=work.now())
+    details: Details = {"system": new.system, "transaction": new.transaction}
+    work.note("submission.restored", number, details=details)
+    return number
+
+
 def _repeat(work: Work, submission: int, standing: int) -> Accepted:
     """Now that its files are known it turns out to be another one again: that one's result is its own."""
     finished = work.need("submission", standing)["finished_at"] is not None

@@ -84,6 +84,19 @@ UPDATE submission SET replaced_by = ? WHERE number = ?;
 -- name: staged_submissions
 SELECT number FROM submission WHERE staged = 1;
 
+-- name: staged_any
+SELECT number FROM submission WHERE staged <> 0 ORDER BY number;
+
+-- name: hold_bare
+-- Nothing is known of it but its id.
+UPDATE submission SET state = 'unknown', staged = 0, messages = 0, done = 0, waiting = 0,
+    revision = revision + 1 WHERE number = ?;
+
+-- name: unfinished
+-- In order, so that whoever blocks is judged before whom it blocks.
+SELECT number FROM message WHERE state IN
+    ('ready', 'in_flight', 'inquiring', 'unknown', 'parked', 'blocked', 'held') ORDER BY position, number;
+
 -- name: remove_submission
 DELETE FROM submission WHERE number = ?;
 

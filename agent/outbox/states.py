@@ -17,6 +17,7 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.STAGING: frozenset({State.READY, State.BLOCKED, State.CANCELLED}),
     State.READY: _ENDS
     | {
+        State.UNKNOWN,
         State.IN_FLIGHT,
         State.BLOCKED,
         State.HELD,
@@ -28,10 +29,14 @@ MOVES: Mapping[State, frozenset[State]] = {
     State.IN_FLIGHT: _ENDS | {State.READY, State.INQUIRING, State.UNKNOWN, State.PARKED, State.EXPIRED},
     State.INQUIRING: _ENDS | {State.READY, State.UNKNOWN},
     State.UNKNOWN: frozenset({State.READY, State.ACCEPTED, State.REJECTED}),
-    State.PARKED: frozenset({State.READY, State.ACCEPTED, State.REJECTED, State.EXPIRED, State.CANCELLED}),
-    State.BLOCKED: frozenset({State.STAGING, State.READY, State.EXPIRED, State.CANCELLED}),
-    State.HELD: frozenset({State.READY, State.BLOCKED, State.EXPIRED, State.CANCELLED}),
+    State.PARKED: frozenset(
+        {State.READY, State.ACCEPTED, State.REJECTED, State.EXPIRED, State.CANCELLED, State.UNKNOWN}
+    ),
+    State.BLOCKED: frozenset({State.STAGING, State.READY, State.EXPIRED, State.CANCELLED, State.UNKNOWN}),
+    State.HELD: frozenset({State.READY, State.BLOCKED, State.EXPIRED, State.CANCELLED, State.UNKNOWN}),
 }
+
+# Before it was sent a message becomes unknown in one case: the database was restored from a backup.
 
 QUEUED = "queued"
 QUERYING = "querying"

@@ -17,6 +17,7 @@ from agent.outbox import (
     intake,
     purging,
     receiving,
+    restoring,
     settling,
     staging,
     submissions,
@@ -179,6 +180,13 @@ class SqliteTransaction:
 
     def purge(self, before: datetime, limit: int = 200) -> int:
         return purging.purge(self._work, before, limit)
+
+    # -- after a backup was restored --------------------------------------------------------------
+    def hold_unfinished(self, now: datetime) -> int:
+        return restoring.hold_unfinished(self._work, now)
+
+    def register_unknown(self, new: NewSubmission, now: datetime) -> bool:
+        return restoring.register(self._work, new, now)
 
     # -- the audit trail ------------------------------------------------------------------------
     def record(self, kind: str, details: Details, *, who: str = "", why: str = "") -> None:

@@ -25,6 +25,13 @@ def archived(folder: Path, before: date) -> Iterator[Path]:
             yield from _files(path)
 
 
+def archived_since(folder: Path, first: date) -> Iterator[Path]:
+    """Files of ``YYYY/MM/DD`` folders of a day and later ones, oldest day first."""
+    for day, path in sorted(_days(folder)):
+        if day >= first:
+            yield from _files(path)
+
+
 def emptied(folder: Path, before: date) -> Iterator[Path]:
     """Folders of days, months and years before a day, innermost first: to be removed when they are empty."""
     days = [path for day, path in _days(folder) if day < before]
