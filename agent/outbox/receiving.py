@@ -1,8 +1,9 @@
 """What systems hand out: stored with the outcome that brought it, then left as files for the HIS.
 
 A message whose downloads are not on disk yet holds a gate: a scope of its own that stays in the chain
-after its end. Gated follow-ups wait for that scope as ``after`` waits for a submission; when the last file
-is on disk the gate goes, and they are let go by the same rule as everybody else.
+after its end, beside those that it held exclusively. Gated follow-ups wait for the gate as ``after`` waits
+for a submission, and nothing else about the same thing is sent either; when the last file is on disk all
+of it goes, and who waited is let go by the same rule as everybody else.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ def store(work: Work, message: Row, downloads: Sequence[Download]) -> None:
         )
 
 
-def close_gate(work: Work, message: Row) -> None:
-    """Of a message that leaves the chain: while downloads of it are not on disk, its gated follow-ups
-    wait."""
+def close_gate(work: Work, message: Row, rows: Iterable[Held]) -> None:
+    """Of a message that has left the chain with these rows: while downloads of it are not on disk, its
+    gated follow-ups wait, and who comes after it in what it held alone."""
     if work.one("unwritten_of", message["submission"], message["number"]) is None:
         return
     gate = Held(_gate_key(work, message["number"]), EXCLUSIVE, True)
-    scopes.enter(work, [gate], Place(message["position"], message["number"]), last=False)
+    alone = [row for row in rows if row.hold == EXCLUSIVE]
+    scopes.keep(work, [gate, *alone], Place(message["position"], message["number"]))
 
 
 def waits_at(work: Work, parent: int) -> Held:

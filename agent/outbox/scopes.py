@@ -129,6 +129,14 @@ def leave(work: Work, message: int) -> list[Held]:
     return rows
 
 
+def keep(work: Work, rows: Iterable[Held], place: Place) -> None:
+    """Put rows of a message that has ended into the chain: it waits for nobody, and later ones wait for
+    it until it leaves."""
+    for row in rows:
+        work.run("chain_add", row.key, row.hold, *place, row.broad, 1)
+        _hold_up_later(work, row, place)
+
+
 def settle_dirty(work: Work) -> None:
     """Let go whoever became clear since the last call."""
     while work.dirty:

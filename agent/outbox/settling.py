@@ -120,7 +120,7 @@ def end(
     number = message["number"]
     check_move(number, State(message["state"]), state)
     rows = _leave(work, message)
-    receiving.close_gate(work, message)
+    receiving.close_gate(work, message, rows)
     finished = None if state in _UNDECIDED else to_micros(now)
     work.run("end_message", state, code, settled_by, attempt, finished, number)
     work.moved(message, state, _told(code, settled_by, attempt))

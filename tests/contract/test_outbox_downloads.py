@@ -119,9 +119,20 @@ def test_gates_of_two_messages_are_apart(world: World) -> None:
 def test_a_gated_message_that_is_cancelled_leaves_a_page_that_is_still_written(world: World) -> None:
     message, numbers = download(world, feedback())
     world.cancel(world.view(message).submission)
+    assert [due.number for due in world.outbox.due_downloads(10)] == numbers
     write(world, *numbers)
     assert world.turn() == 0
-    assert not world.outbox.due_downloads(10)
+
+
+def test_the_same_download_is_asked_for_no_more_before_its_page_is_on_disk(world: World) -> None:
+    """Else what is known of the page would let it be confirmed by a question that has no file to wait for."""
+    message, numbers = download(world, feedback())
+    world.cancel(world.view(message).submission)
+    world.accept("again", asking())
+    world.restart()
+    assert world.turn() == 0
+    write(world, *numbers)
+    assert turns(world) == ["GYD101"]
 
 
 # -- places and refusals -------------------------------------------------------------------------------
