@@ -14,7 +14,7 @@ from tests.unit.ministry.simulator.forms import HOSPITAL, SAMPLES, STAY
 from tests.unit.ministry.simulator.rehearsed import Province
 
 NEIGHBOUR = "510000002"
-INVOICE = b"%PDF-1.4 invented"
+PLAN = b"%PDF-1.4 invented"
 FEE = {"aae058": "20.00", "aae020": "18.00", "aae022": "2.00"}
 
 
@@ -37,8 +37,8 @@ class Neighbour:
     def upload(self, busitype: str, rows, **head):
         return self.send(busitype, SAMPLES[busitype].data(rows, head))
 
-    def admit(self, number: int, *, fees: int = 1, settled: bool = False) -> str:
-        """A stay of invented person ``number``; its AAZ515."""
+    def admit(self, number: int, *, fees: int = 1, settled: bool = False, plan: str = "") -> str:
+        """A stay of invented person ``number``, its settlement with an attachment ``plan``; its AAZ515."""
         who = {**person(number), **stay(number)}
         answer = self.upload("GYU101", [who])
         for start in range(0, fees, 500):
@@ -47,7 +47,8 @@ class Neighbour:
             self.upload("GYU102", [{"aaz213_s": f"{number}-{row}"} for row in part], **head)
         if settled:
             sums = {code: f"{float(value) * fees:.2f}" for code, value in FEE.items()}
-            self.upload("GYU103", [{**who, **sums}])
+            files = [{"filetype": "02", "aaa418": "plan.pdf", "aaa726": plan}] if plan else []
+            self.upload("GYU103", [{**who, **sums, "filedata": files}])
         return str(answer["datalist"][0]["aaz515"])
 
     def revoke(self, busitype: str, number: int, **more: str) -> None:
@@ -56,7 +57,7 @@ class Neighbour:
 
     def attach(self, number: int) -> str:
         """A plan for a stay; its AAA726."""
-        content = base64.b64encode(INVOICE).decode()
+        content = base64.b64encode(PLAN).decode()
         file = {"aaa726_s": f"FJ{number}", "filetype": "02", "filename": "plan.pdf", "filecont": content}
         answer = self.upload("GYU002", [file], **person(number))
         return str(answer["filelist"][0]["aaa726"])

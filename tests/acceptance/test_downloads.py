@@ -15,7 +15,7 @@ from agent.crypto import load_private, load_public
 from agent.demo.stage import Stage, eventually
 from agent.errors import ControlError
 from tests.acceptance.conftest import QUICK
-from tests.acceptance.province import INVOICE, NEIGHBOUR, Neighbour, person, stay
+from tests.acceptance.province import NEIGHBOUR, PLAN, Neighbour, person, stay
 from tests.unit.ministry.simulator.forms import SAMPLES
 
 OWNER = {
@@ -101,8 +101,8 @@ def run(stage, name, **fields):
 def test_a_province_downloads_all_that_there_is_and_confirms_what_is_on_disk(stage):
     start(stage, f"crowd={CROWD}")
     other = neighbour(stage)
-    settled = other.admit(1, fees=MANY, settled=True)
     plan = other.attach(1)
+    settled = other.admit(1, fees=MANY, settled=True, plan=plan)
     other.upload("GYU004", [{**person(1), "aaz515": settled}])
     for number in (2, 3):
         other.admit(number, settled=number == 2)
@@ -127,11 +127,13 @@ def test_a_province_downloads_all_that_there_is_and_confirms_what_is_on_disk(sta
     run(stage, "GYD003", aae002="202603")
     run(stage, "GYD005", aae001="2026", jdnum="1")
     run(stage, "GYD104", **person(1))
-    run(stage, "GYD054", aaa726=plan)
     for name in ("GYD401", "GYD402", "GYD403", "GYD404", "GYD003", "GYD005", "GYD104"):
         assert len(records(stage, name)) == 1, name
     (file,) = (stage.data / "downloads" / "GYD054").iterdir()
-    assert (file.name, file.read_bytes()) == (f"GYD054-{plan}.pdf", INVOICE)
+    assert (file.name, file.read_bytes()) == (f"GYD054-{plan}.pdf", PLAN), "as the settlement names it"
+    file.unlink()
+    run(stage, "GYD054", aaa726=plan)
+    assert file.read_bytes() == PLAN
     assert on_disk(stage) == confirmed(stage)
     assert max(on_disk(stage).values()) == 1
     assert stage.admin("ledger/summary")["duplicates"] == {}
@@ -216,7 +218,6 @@ TREATING = {**QUICK, "download_roles": ["treating"], "download_sole_owner": True
 KILLS = [
     "schedules.after_commit:2",
     f"transport.after_send:{FIRST_PAGE}",
-    f"dispatch.after_answer:{FIRST_PAGE}",
     f"dispatch.before_commit:{FIRST_PAGE}",
     f"dispatch.after_commit:{FIRST_PAGE}",
     "downloads.before_rename",
@@ -225,7 +226,6 @@ KILLS = [
     "downloads.after_mark",
     f"dispatch.before_send:{FIRST_PAGE + 1}",
     f"transport.after_send:{FIRST_PAGE + 1}",
-    f"dispatch.before_commit:{FIRST_PAGE + 1}",
 ]
 
 
