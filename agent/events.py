@@ -358,7 +358,8 @@ class Completion:
     """A draft as it is to be sent, with what the agent knows of earlier messages filled in.
 
     ``warnings`` reach the result. ``refused`` ends the message here, unsent: only what is known to
-    be wrong; history that is missing warns and passes. ``awaits`` holds the message until facts
+    be wrong; history that is missing warns and passes. ``alone``: what comes later may go on as if the
+    refused message had not been there, unless it asked to come ``after`` it. ``awaits`` holds the message until facts
     exist: it blocks nobody meanwhile, and is completed anew when its turn comes at its old place.
     """
 
@@ -366,6 +367,7 @@ class Completion:
     warnings: tuple[Fault, ...] = ()
     refused: tuple[Fault, ...] = ()
     awaits: tuple[Awaited, ...] = ()
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)

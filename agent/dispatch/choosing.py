@@ -85,7 +85,8 @@ class Chooser:
         try:
             completion = self._completed(tx, head)
             if completion.refused:
-                news.append(tx.refuse(head.message, completion.refused, self.clock.now()))
+                alone, now = completion.alone, self.clock.now()
+                news.append(tx.refuse(head.message, completion.refused, now, alone=alone))
                 return None
             if completion.awaits:
                 tx.hold(head.message, completion.awaits)

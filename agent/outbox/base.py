@@ -105,8 +105,11 @@ class Transaction(Protocol):
         when nothing is missing."""
         ...
 
-    def refuse(self, message: int, faults: Sequence[Fault], now: datetime) -> Settled:
-        """What is known of earlier messages shows that a ready message is wrong: it ends invalid."""
+    def refuse(
+        self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False
+    ) -> Settled:
+        """What is known of earlier messages shows that a ready message is wrong: it ends invalid.
+        ``alone``: it blocks only what is to come ``after`` its submission."""
         ...
 
     def give_slots(self, message: int, values: Mapping[str, str]) -> None:

@@ -53,12 +53,14 @@ def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: in
     )
 
 
-def refuse(work: Work, number: int, faults: Sequence[Fault], now: datetime) -> Settled:
+def refuse(
+    work: Work, number: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False
+) -> Settled:
     """End a message unsent: what is known of earlier ones shows that it is wrong."""
     message = work.need("message", number)
     text = f"与此前业务核对后发现 {len(faults)} 处错误，未发送；请按 errors 逐条处理后重新提交"
     store_answer(work, number, Outcome(Verdict.REJECTED, message=text), faults)
-    return end(work, message, State.INVALID, now, settled_by="agent")
+    return end(work, message, State.INVALID, now, settled_by="agent", alone=alone)
 
 
 def give(work: Work, message: Row, outcome: Outcome) -> None:
@@ -114,9 +116,11 @@ def end(
     settled_by: str = "",
     attempt: int | None = None,
     refused: Sequence[Scope] = (),
+    alone: bool = False,
 ) -> Settled:
     """Let a message take its end, or stop in ``unknown`` or ``parked``: it leaves the chain, its
-    failure blocks, or a failure that it had is lifted."""
+    failure blocks, or a failure that it had is lifted. ``alone``: it blocks only what is to come
+    ``after`` its submission."""
     number = message["number"]
     check_move(number, State(message["state"]), state)
     rows = _leave(work, message)
@@ -128,7 +132,7 @@ def end(
         contents.release(work, message["submission"], number)
     if state in _UNDECIDED:
         blocking.keep_aside(work, number, message["position"], rows)
-    failing = _failing_scopes(work, message, state, rows, refused)
+    failing = _failing_scopes(work, message, state, [] if alone else rows, refused)
     stops = state is State.PARTIAL and message["stop_on_refusal"]
     if message["cancels"] and (stops or state in {State.REJECTED, State.INVALID}):
         cancelled = _cancel_later(work, message, now)

@@ -81,8 +81,10 @@ class SqliteTransaction:
     def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
         holding.hold(self._work, message, awaits)
 
-    def refuse(self, message: int, faults: Sequence[Fault], now: datetime) -> Settled:
-        return settling.refuse(self._work, message, faults, now)
+    def refuse(
+        self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False
+    ) -> Settled:
+        return settling.refuse(self._work, message, faults, now, alone=alone)
 
     def give_slots(self, message: int, values: Mapping[str, str]) -> None:
         settling.give_slots(self._work, self._work.need("message", message)["submission"], values)

@@ -34,6 +34,8 @@ from plugins.jiangxi.facts import (
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT
 from plugins.jiangxi.rules import CODES, TRACES
 
+_MISSED: Final = ("FY001",)
+"""What must not be missing when the next step comes: a visit would be settled without these fees."""
 _STAY, _REHABILITATION = "ZY001", "KF001"
 
 
@@ -77,7 +79,13 @@ def complete(draft: Draft, history: History, *, forced: bool) -> Completion:
         step.warn("no_history", "本机没有这次就诊的记录（首日启用，或在其他工作站办理），无法核对办理顺序")
     refused, warnings = ((), step.refused + step.warnings) if forced else (step.refused, step.warnings)
     awaits = () if forced else step.awaits
-    return Completion(_remembered(step), tuple(warnings), tuple(refused), tuple(awaits))
+    return Completion(
+        _remembered(step),
+        tuple(warnings),
+        tuple(refused),
+        tuple(awaits),
+        alone=draft.transaction not in _MISSED,
+    )
 
 
 @dataclass(slots=True)

@@ -262,6 +262,17 @@ def test_what_history_refuses_is_invalid_with_every_fault_and_blocks_as_a_refusa
     assert world.state(follower) is State.READY
 
 
+def test_what_is_refused_alone_holds_up_only_who_asked_to_come_after_it(world: World) -> None:
+    message = world.message("A", draft(visit("v1")))
+    follower = world.message("B", draft(visit("v1")))
+    asked = world.message("C", draft(visit("v9")), after="A")
+    with world.outbox.write() as tx:
+        tx.refuse(message, (WRONG,), world.clock.now(), alone=True)
+    assert world.state(message) is State.INVALID
+    assert world.state(follower) is State.READY
+    assert world.state(asked) is State.BLOCKED
+
+
 def test_a_submission_of_which_something_was_sent_is_partial(world: World) -> None:
     first, second, third = (
         draft(visit("v1"), rows=(0, 1)),

@@ -102,6 +102,23 @@ def test_a_contradiction_ends_invalid_and_unsent_and_force_sends_it(desk: Workst
     assert len(desk.wire.bodies("JY001")) == 1
 
 
+def test_a_second_settlement_by_mistake_holds_up_nothing_of_the_visit(desk: Workstation) -> None:
+    uploaded(desk)
+    desk.do("S", "FY005", settlement(ckc349="M1"))
+    assert desk.do("A", "FY005", settlement(ckc349="M1"))["state"] == "invalid"
+    assert desk.do("T", "SQ002", traces(trace(1), ckc349="M1"))["state"] == "accepted"
+
+
+def test_fees_that_were_refused_here_hold_up_the_settlement(desk: Workstation) -> None:
+    """It would be settled without them."""
+    desk.do("K", "KF001", rehabilitation())
+    row = fee(9, ckc349="KF0001", aka130="73")
+    assert desk.do("U", "FY001", fees(row))["state"] == "invalid"
+    desk.drop("S", "KF002", settlement(ckc349="KF0001", aka130="73"))
+    desk.settle_down()
+    assert desk.result("S")["state"] == "blocked"
+
+
 def test_trace_codes_are_held_until_the_settlement_and_in_nobodys_way(desk: Workstation) -> None:
     uploaded(desk)
     desk.drop("T", "SQ002", traces(trace(1), ckc349="M1"))
