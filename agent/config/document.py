@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from agent.config.sample import literal
-from agent.config.schema import SECTIONS, Section, Setting
+from agent.config.schema import SECTIONS
+from agent.config.setting import Section, Setting
 
 _HEAD = """\
 # 配置 · Configuration

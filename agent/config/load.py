@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agent.config.devices import build_devices
 from agent.config.folders import build_folders
 from agent.config.model import (
     AgentConfig,
@@ -108,6 +109,7 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
         log=LogConfig(log_file, **log),
         keys=KeysConfig(**keys),
         retention=RetentionConfig(**tables.single(RETENTION)),
+        devices=build_devices(tables),
         systems=systems,
         folders=build_folders(data, tables, tuple(systems)),
         **agent,

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from agent.config.device_model import DeviceConfig
+
 
 @dataclass(frozen=True, slots=True)
 class ControlConfig:
@@ -119,5 +121,6 @@ class AgentConfig:
     unread_after_h: float = 24.0
     keys: KeysConfig = field(default_factory=KeysConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)
+    devices: DeviceConfig = field(default_factory=DeviceConfig)
     systems: Mapping[str, SystemConfig] = field(default_factory=dict)
     folders: tuple[FolderConfig, ...] = ()

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 from agent.config.schema import (
     AGENT,
     CONTROL,
+    DEVICES,
     FOLDER,
     KEYS,
     LOG,
     RETENTION,
     SYSTEM,
     TRANSPORT,
-    Section,
-    Setting,
 )
+from agent.config.setting import Section, Setting
 
 if TYPE_CHECKING:
     from agent.hookspecs import Option, ProtocolSpec
@@ -41,6 +41,7 @@ def render_sample(data: Path | None, protocols: Sequence[ProtocolSpec]) -> str:
     parts += [_single(section, {}) for section in (CONTROL, KEYS, RETENTION)]
     parts += [_system(protocol) for protocol in protocols]
     parts.append(_folder())
+    parts += [_example(section) for section in DEVICES]
     return "\n".join(parts)
 
 
@@ -102,3 +103,9 @@ def _value(option: Option) -> str:
 def _folder() -> str:
     lines = [f"# {FOLDER.zh}", "#[folders.my-his]", *_settings(FOLDER.settings)]
     return "\n".join(lines) + "\n"
+
+
+def _example(section: Section) -> str:
+    """A table of a group, all of it in comments."""
+    place = section.path.replace("<name>", "example")
+    return "\n".join([f"# {section.zh}", f"#[{place}]", *_settings(section.settings)]) + "\n"

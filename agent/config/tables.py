@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from agent.config.schema import FOLDER, SYSTEM, TRANSPORT, Section, Setting
+from agent.config.schema import FOLDER, SYSTEM, TRANSPORT
+from agent.config.setting import Section, Setting
 from agent.config.values import Problem, expectation
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_TOP: Final = ("agent", "log", "control", "keys", "retention", "systems", "folders")
+_DEVICES: Final = ("scanners", "readers", "codes", "usb")
+_TOP: Final = ("agent", "log", "control", "keys", "retention", "systems", "folders", *_DEVICES)
 
 
 class SystemTables(NamedTuple):
@@ -59,6 +61,10 @@ class Tables:
             transport=self._settings(TRANSPORT, f"{place}.transport", transport),
             options=options,
         )
+
+    def one(self, section: Section, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The settings of one table of a group (``[scanners.<name>]``), defaults filled in."""
+        return self._settings(section, section.path.replace("<name>", name), raw)
 
     def folder(self, name: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         return self._settings(FOLDER, f"folders.{name}", raw)

@@ -74,6 +74,9 @@ class DriverBackend:
     def renew(self) -> None:
         """The helper process starts itself anew."""
 
+    def close(self) -> None:
+        self._helper.close()
+
 
 class DriverSession:
     """A card that the driver has read, or that it reads with the platform's help. See ``CardSession``."""

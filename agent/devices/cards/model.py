@@ -164,6 +164,10 @@ class CardBackend(Protocol):
         """After an error: begin anew at the next call. Raises nothing."""
         ...
 
+    def close(self) -> None:
+        """For good. Raises nothing."""
+        ...
+
 
 AUTHENTICATE_FIELDS: Final[Mapping[str, str]] = {
     "aaz500": "card_number",

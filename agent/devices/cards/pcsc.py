@@ -67,6 +67,9 @@ class PcscBackend:
         if context is not None:
             library().SCardReleaseContext(context)
 
+    def close(self) -> None:
+        self.renew()
+
     def _names(self, scard: Any) -> list[str]:
         status, names = scard.SCardListReaders(self._context, [])
         if status & 0xFFFFFFFF == scard.SCARD_E_NO_READERS_AVAILABLE & 0xFFFFFFFF:

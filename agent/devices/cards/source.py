@@ -135,7 +135,7 @@ class CardSource:
                 self._note(error)
                 self._backend.renew()
                 self._pause(self._backoff.next_wait())
-        self._backend.renew()
+        self._backend.close()
         self._set(IDLE)
 
     # -- one look, one card -------------------------------------------------------------------------

@@ -1,0 +1,73 @@
+"""Scanners, card readers and codes from the file."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig
+from agent.config.device_schema import CODE, READER, SCANNER, USB
+from agent.config.tables import Tables
+from agent.config.values import Problem
+
+_REPLY = "reply_"
+
+
+def build_devices(tables: Tables) -> DeviceConfig:
+    """Problems go to ``tables``."""
+    scanners = [
+        _scanner(name, tables.one(SCANNER, name, raw)) for name, raw in tables.named("scanners").items()
+    ]
+    readers = [
+        _reader(name, tables.one(READER, name, raw), tables) for name, raw in tables.named("readers").items()
+    ]
+    codes = [_code(name, tables.one(CODE, name, raw), tables) for name, raw in tables.named("codes").items()]
+    usb = [_usb(name, tables.one(USB, name, raw), tables) for name, raw in tables.named("usb").items()]
+    return DeviceConfig(tuple(scanners), tuple(readers), tuple(codes), tuple(usb))
+
+
+def _scanner(name: str, settings: dict[str, Any]) -> ScannerConfig:
+    replies = {
+        key.removeprefix(_REPLY): bytes.fromhex(settings.pop(key))
+        for key in list(settings)
+        if key.startswith(_REPLY)
+    }
+    station = settings.pop("station") or name
+    return ScannerConfig(
+        name=name, station=station, replies={key: data for key, data in replies.items() if data}, **settings
+    )
+
+
+def _reader(name: str, settings: dict[str, Any], tables: Tables) -> ReaderConfig:
+    if settings["kind"] == "driver" and not settings["driver"]:
+        tables.problems.append(Problem(f"readers.{name}.driver", 'kind = "driver" 时必须填写助手程序的命令'))
+    return ReaderConfig(name=name, station=settings.pop("station") or name, **settings)
+
+
+def _code(name: str, settings: dict[str, Any], tables: Tables) -> dict[str, object]:
+    row: dict[str, object] = {"kind": name, "symbologies": settings["symbologies"]}
+    if settings["form"] != "none":
+        row["form"] = settings["form"]
+    if settings["pattern"]:
+        row["pattern"] = settings["pattern"]
+    if ("form" in row) == ("pattern" in row):
+        tables.problems.append(Problem(f"codes.{name}", "pattern 和 form 要写且只能写一个"))
+    elif expected := _pattern_fault(settings["pattern"]):
+        tables.problems.append(Problem(f"codes.{name}.pattern", expected))
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name):
+        tables.problems.append(Problem(f"codes.{name}", "名称要用小写英文字母、数字和下划线，以字母开头"))
+    return row
+
+
+def _pattern_fault(pattern: str) -> str:
+    try:
+        return "连空的码也匹配" if pattern and re.fullmatch(pattern, "", re.ASCII) else ""
+    except re.error:
+        return "应为有效的正则表达式"
+
+
+def _usb(name: str, settings: dict[str, Any], tables: Tables) -> dict[str, object]:
+    if not settings["id"]:
+        tables.problems.append(Problem(f"usb.{name}.id", "必填，写成 VID 或 VID:PID"))
+    vendor, _, product = settings["id"].partition(":")
+    return {"vid": vendor, "pid": product, "maker": name, "mode": settings["mode"]}
