@@ -167,7 +167,7 @@ class KeyHandlers:
             try:
                 text = self._ring.get(name)
                 entry["fingerprint"] = fingerprint(kind, text)
-                entry["valid_until"] = validity(text).until.isoformat() if kind == "certificate" else ""
+                entry["valid_until"] = validity(text).until.isoformat() if "BEGIN CERT" in text else ""
             except AgentError as error:
                 entry["problem"] = error.message
         return entry

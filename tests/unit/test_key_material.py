@@ -92,3 +92,17 @@ def test_a_key_of_another_kind_or_with_a_password_is_refused(kind: str, text: st
 def test_a_kind_that_nobody_knows_is_refused() -> None:
     with pytest.raises(KeyRejected, match="dsa"):
         fingerprint("dsa", "x")
+
+
+def test_a_use_of_either_kind_takes_rsa_and_sm2_and_for_public_ones_a_certificate() -> None:
+    """Scan-to-pay's signature profile, not the interface, says which keys it wants."""
+    sm2 = sm2_keys.generate()
+    rsa_private = rsa_text(ENCODING.PEM, PRIVATE.PKCS8)
+    assert fingerprint("private", rsa_private) == fingerprint("rsa-private", rsa_private)
+    assert fingerprint("private", sm2.to_pem()) == sm2.public.fingerprint()
+    assert fingerprint("public", sm2.public.to_pem()) == sm2.public.fingerprint()
+    text = certificate().public_bytes(ENCODING.PEM).decode()
+    assert fingerprint("public", text) == fingerprint("certificate", text)
+    for kind in ("private", "public"):
+        with pytest.raises(KeyRejected):
+            fingerprint(kind, "no key")
