@@ -5,12 +5,14 @@ Checks look and report; none of them changes anything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agent.checks.folders import check_folders
 from agent.checks.keys import check_keys, check_sm2
 from agent.checks.machine import check_clock, check_disk
 from agent.checks.model import Finding, Level, worst
+from agent.config.device_model import DeviceConfig
 from agent.key_material import key_uses
 
 if TYPE_CHECKING:
@@ -39,4 +41,14 @@ def run_checks(config: AgentConfig, registry: Registry, ring: KeyRing, clock: Cl
         *check_folders(config),
         *check_keys(ring, uses.values()),
         *check_sm2(),
+        *_devices(config),
     ]
+
+
+def _devices(config: AgentConfig) -> Iterable[Finding]:
+    """Imported only where devices are configured: every start of the agent imports this module."""
+    if config.devices == DeviceConfig():
+        return ()
+    from agent.checks.devices import check_devices
+
+    return check_devices(config.devices)

@@ -65,10 +65,18 @@ def opener(
         return lambda: open_hid(HidChoice(usb, config.serial_number))
     if config.kind == "keyboard":
         return lambda: open_keyboard(_keyboard(config, usb), clock)
-    interface = config.interface if config.interface >= 0 else None
-    choice = PortChoice(config.port, usb, config.serial_number, interface)
-    finder = PortFinder(choice, KnownDevices(devices.usb), list_ports)
+    finder = port_finder(config, devices, list_ports)
     return lambda: open_serial(finder, _line(config), clock)
+
+
+def port_finder(
+    config: ScannerConfig, devices: DeviceConfig, list_ports: ListPorts = system_ports
+) -> PortFinder:
+    """Finds the port of a serial scanner."""
+    interface = config.interface if config.interface >= 0 else None
+    usb = parse_usb_id(config.usb) if config.usb else None
+    choice = PortChoice(config.port, usb, config.serial_number, interface)
+    return PortFinder(choice, KnownDevices(devices.usb), list_ports)
 
 
 def build_reader(
