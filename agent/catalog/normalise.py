@@ -77,10 +77,18 @@ def _written(spec: FieldSpec, value: Any, inner: _Form | None, stands_for: Test 
         return spec.absent_as if stands_for is not None and stands_for(chain) else ""
     try:
         if spec.kind == "number":
-            return write_number(read_number(value), spec.decimals)
+            return _number(value, spec.decimals) if isinstance(value, str) else _plain(value, spec.decimals)
         return read_text(value, separators=spec.format == "tracecode")
     except Unreadable as unreadable:
         raise _unreadable(spec, unreadable.rule) from None
+
+
+def _plain(value: Any, decimals: int) -> str:
+    return write_number(read_number(value), decimals)
+
+
+_number = lru_cache(maxsize=4096)(_plain)
+"""Amounts repeat: one text for all that are equal."""
 
 
 def _list(spec: FieldSpec, value: Any, inner: _Form | None, chain: Chain) -> list[Any]:

@@ -53,11 +53,9 @@ class Chooser:
         """The next step, claimed. ``mine`` is the message that the worker had in hand, ``probed`` the
         one for which the endpoint was just found well; what ended on the way is added to ``news``."""
         while True:
-            head = tx.head(
-                self.state.key, strict=self.state.settings.strict, skip=self.state.in_hand(but=mine)
-            )
+            head = self._head(tx, mine)
             if head is None:
-                return Rest(IDLE_S)
+                return Rest(self._idle_s())
             if head.inquiring:
                 return Ask(head)
             expired = self.lifetimes.expired(head.submission, head.valid_until)
@@ -72,6 +70,18 @@ class Chooser:
                 step = self._claim(tx, head, expired, news)
                 if step is not None:
                     return step
+
+    def _head(self, tx: Transaction, mine: int | None) -> Head | None:
+        state, skip = self.state, self.state.in_hand(but=mine)
+        if state.beside:
+            skip |= state.doubts.waiting(self.clock.monotonic())
+        return tx.head(state.key, strict=state.settings.strict, skip=skip, beside=state.beside)
+
+    def _idle_s(self) -> float:
+        """Until somebody wakes the worker, or the next inquiry beside the lane is due."""
+        now = self.clock.monotonic()
+        due = self.state.doubts.next_at(now) if self.state.beside else None
+        return IDLE_S if due is None else min(IDLE_S, due - now)
 
     def _wants_probe(self, head: Head) -> bool:
         failures = max(head.withdrawn, self.state.unheard(head.message))

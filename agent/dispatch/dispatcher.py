@@ -46,6 +46,7 @@ class Dispatcher:
     supervisor: Supervisor
     settled: Callable[[Settled], None]
     _streams: dict[LaneKey, StreamState] = field(default_factory=dict, init=False)
+    _beside: dict[LaneKey, StreamState] = field(default_factory=dict, init=False)
     _lanes: dict[LaneKey, list[Lane]] = field(default_factory=dict, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -66,14 +67,15 @@ class Dispatcher:
     def resume(self) -> None:
         """Let halted and backed-off lanes go on at once, after a person mended something."""
         with self._lock:
-            streams = list(self._streams.values())
+            streams = [*self._streams.values(), *self._beside.values()]
         for stream in streams:
             stream.resume()
         self.wake_all()
 
     def status(self) -> tuple[LaneStatus, ...]:
         with self._lock:
-            streams = list(self._streams.values())
+            ailing = [state for state in self._beside.values() if state.halt or state.trouble]
+            streams = [*self._streams.values(), *ailing]
         return tuple(LaneStatus(s.key, s.halt, s.trouble, s.rest_s()) for s in streams)
 
     def ask(self, draft: Draft) -> Outcome | AgentError:
@@ -92,7 +94,21 @@ class Dispatcher:
         self._streams[key] = state
         workers = self.settings.parallel if key.parallel else 1
         self._lanes[key] = [self._lane(state, number) for number in range(workers)]
+        if not key.parallel and self._inquires_beside():
+            self._open_beside(key, state)
         return self._lanes[key]
+
+    def _inquires_beside(self) -> bool:
+        catalog = self.exchange.adapter.catalog
+        return any(catalog.transaction(code).inquiry_beside for code in catalog.transactions)
+
+    def _open_beside(self, key: LaneKey, state: StreamState) -> None:
+        """A second worker for what is inquired about while the lane goes on."""
+        self._beside[key] = StreamState(key, self.clock, self.settings, state.doubts, beside=True)
+        (lane,) = self._lanes[key]
+        beside = self._lane(self._beside[key], 0)
+        lane.other, beside.other = beside.wakeup, lane.wakeup
+        self._lanes[key].append(beside)
 
     def _lane(self, state: StreamState, number: int) -> Lane:
         lane = Lane(
@@ -105,6 +121,6 @@ class Dispatcher:
             stopping=self.stopping,
             settled=self.settled,
         )
-        beside = f"/query-{number}" if state.key.parallel else ""
+        beside = f"/query-{number}" if state.key.parallel else "/doubts" if state.beside else ""
         self.supervisor.run(f"lane {self.system}/{state.key.lane}{beside}", lane.run, lane.wakeup)
         return lane

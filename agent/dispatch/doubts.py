@@ -8,9 +8,13 @@ by monotonic time only, and a restart begins the present one anew.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent.dispatch.judgement import InquiryRules
 from agent.outbox.model import Head
+
+_FIRST_POLL_S: Final = 0.5
+_LONGEST_POLL_S: Final = 5.0
 
 
 @dataclass(slots=True)
@@ -23,6 +27,9 @@ class Watch:
     already_there: bool = False
     heard_s: float = 0.0
     negative_at: float | None = None
+    next_at: float = 0.0
+    """Beside its lane: when it is asked about again."""
+    rounds: int = 0
     _heard_at: float | None = field(default=None, init=False)
 
     def wait_s(self, head: Head, rules: InquiryRules, now: float) -> float:
@@ -38,6 +45,11 @@ class Watch:
         if self._heard_at is not None:
             self.heard_s += now - self._heard_at
         self._heard_at = now
+
+    def poll_s(self) -> float:
+        """Seconds until the next look at something that is still going on: soon at first."""
+        self.rounds += 1
+        return min(_FIRST_POLL_S * 2.0 ** (self.rounds - 1), _LONGEST_POLL_S)
 
     def unheard(self) -> None:
         """It did not: the time until it does counts for nothing."""
@@ -61,6 +73,16 @@ class Doubts:
         """The watch of a message; one that a former run left in doubt begins now."""
         watch = self._watches.get(head.message)
         return watch if watch and watch.tries == head.tries else self.begin(head.message, head.tries, now)
+
+    def waiting(self, now: float) -> frozenset[int]:
+        """The messages that are not to be asked about yet."""
+        return frozenset(message for message, watch in list(self._watches.items()) if watch.next_at > now)
+
+    def next_at(self, now: float) -> float | None:
+        """When the next of those is to be asked about."""
+        return min(
+            (at for watch in list(self._watches.values()) if (at := watch.next_at) > now), default=None
+        )
 
     def end(self, message: int) -> None:
         self._watches.pop(message, None)

@@ -129,7 +129,14 @@ def settle_asked(
     if not asked.possible:
         return tx.leave_unknown(head.message, advised(NO_INQUIRY, advice), now), None
     step: Settle | Resend | GiveUp | AskAgain
+    beside = head.draft.beside
+    due_s = asked.findings.counts_in_s(now)
+    if due_s > 0 and asked.findings.settled() is None and not asked.findings.undecided():
+        watch.heard_s = 0.0  # the time that the system has is not time in which it hides the truth
+        return None, min(due_s, watch.poll_s() if beside else due_s)
     verdict = judge_inquiry(asked.findings, rules, watch.wait_s(head, rules, monotonic))
+    if beside and isinstance(verdict, AskAgain) and asked.findings.undecided():
+        verdict = AskAgain(min(verdict.wait_s, watch.poll_s()))
     if isinstance(verdict, CountNegative):
         watch.negative_at = monotonic
         count = tx.note_negative(head.message, now)

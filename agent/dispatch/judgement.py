@@ -160,6 +160,18 @@ class Findings:
                 return Settle(conclusion.outcome, attempt)
         return None
 
+    def ended(self) -> Settle | None:
+        """How the message ends when it is known that no attempt took effect."""
+        for attempt, conclusion in reversed(self.conclusions):
+            if conclusion.finding is Finding.ABSENT and conclusion.outcome:
+                return Settle(conclusion.outcome, attempt)
+        return None
+
+    def counts_in_s(self, now: datetime) -> float:
+        """Seconds until negatives may count at all."""
+        times = [one.counts_from for _, one in self.conclusions if one.counts_from is not None]
+        return max(0.0, (max(times) - now).total_seconds()) if times else 0.0
+
     def undecided(self) -> bool:
         """Whether an attempt is neither absent, partly there nor settled by a stored answer."""
         return any(
@@ -203,7 +215,7 @@ def after_negative(
     """
     if count < rules.negatives:
         return AskAgain(rules.quiet_s)
-    settled = findings.refused() or findings.partly()
+    settled = findings.refused() or findings.partly() or findings.ended()
     if settled is not None:
         return settled
     if already_there:

@@ -65,6 +65,8 @@ class Lane:
     stopping: threading.Event
     settled: Callable[[Settled], None]
     wakeup: threading.Event = field(default_factory=threading.Event)
+    other: threading.Event | None = None
+    """Wakes the lane's other stream: the one beside it for a doubt, the lane's own for a resend."""
     _asker: Asker = field(init=False)
     _commits: Commits = field(init=False)
 
@@ -115,10 +117,17 @@ class Lane:
         last_try = self._commits.last_try(message)
         decision = self.exchange.deliver(step.head, step.draft, step.attempt.ids, step.expired)
         self._note(decision, step, last_try=last_try)
-        return self._commits.finish(
+        following = self._commits.finish(
             lambda tx: self._record(tx, step, decision, last_try=last_try),
             lambda tx: tx.doubt(message, attempt, "not storable", self.clock.now()),
         )
+        if step.draft.beside and isinstance(decision, Doubt):
+            self._wake_other()
+        return following
+
+    def _wake_other(self) -> None:
+        if self.other is not None:
+            self.other.set()
 
     def _record(self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool) -> None:
         if isinstance(decision, Settle) and self._left_an_orphan(step):
@@ -177,10 +186,13 @@ class Lane:
             self.state.failed(asked.trouble.code)
             return Probe(head) if watch.heard_s > rules.hold_s else self._commits.start()
         self.state.went_well()
-        return self._commits.finish(
+        following = self._commits.finish(
             lambda tx: self._settle_asked(tx, head, asked, rules),
             lambda tx: self._commits.tell(tx.leave_unknown(head.message, NOT_STORABLE, self.clock.now())),
         )
+        if self.state.beside:
+            self._wake_other()
+        return following
 
     def _settle_asked(self, tx: Transaction, head: Head, asked: Asked, rules: InquiryRules) -> None:
         now = self.clock.monotonic()
@@ -197,7 +209,11 @@ class Lane:
         )
         if settled is not None:
             self._commits.tell(settled)
-        if wait_s is not None:
+        if wait_s is None:
+            return
+        if self.state.beside:
+            self.state.doubts.of(head, now).next_at = now + wait_s
+        else:
             self.state.pause(wait_s)
 
     def _asking_failed(self, trouble: AgentError) -> Step:

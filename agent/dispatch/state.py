@@ -40,7 +40,10 @@ class StreamState:
     key: LaneKey
     clock: Clock
     settings: LaneSettings
-    doubts: Doubts = field(default_factory=Doubts, init=False)
+    doubts: Doubts = field(default_factory=Doubts)
+    """Of a lane; shared by its stream and the one beside it."""
+    beside: bool = False
+    """The stream that inquires beside the lane (``Draft.beside``) and sends nothing of the lane's own."""
     halt: Halt | None = field(default=None, init=False)
     halted_on: int = field(default=0, init=False)
     """The message whose refusal stopped the stream; 0 when it was none's."""

@@ -88,11 +88,19 @@ class Transaction(Protocol):
         ...
 
     # -- dispatch -------------------------------------------------------------------------------
-    def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:
+    def head(
+        self,
+        lane: LaneKey,
+        *,
+        strict: bool = False,
+        skip: frozenset[int] = frozenset(),
+        beside: bool = False,
+    ) -> Head | None:
         """The message whose turn it is: the one in flight or inquiring, if there is, else the next.
 
         ``strict``: position alone counts, interactive messages pass nobody. ``skip``: messages that
-        other workers of a parallel stream have in hand."""
+        other workers of a parallel stream have in hand. ``beside``: only what is inquired about while
+        its lane goes on (``Draft.beside``), which is nobody's turn otherwise."""
         ...
 
     def history(self, system: str) -> History:

@@ -18,10 +18,13 @@ from agent.outbox.work import NOTHING, Row, Work
 
 
 # -- whose turn it is -----------------------------------------------------------------------------
-def head(work: Work, lane: LaneKey, *, strict: bool, skip: frozenset[int]) -> Head | None:
+def head(work: Work, lane: LaneKey, *, strict: bool, skip: frozenset[int], beside: bool) -> Head | None:
     number = work.lanes.get(lane)
     if number is None:
         return None
+    if beside:
+        row = _first(work.all("head_beside", number, len(skip) + 1), skip)
+        return None if row is None else _head(work, lane, row)
     row = _flying(work, number, skip) or _next_ready(work, number, strict, skip)
     return None if row is None else _head(work, lane, row)
 

@@ -27,6 +27,7 @@ def draft_value(draft: Draft) -> Json:
             draft.gated,
             draft.apart,
             draft.serves,
+            draft.beside,
         ],
         [_need_value(need) for need in draft.needs],
         [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
@@ -49,6 +50,7 @@ def value_draft(value: list[Any]) -> Draft:
         gated,
         apart,
         serves,
+        beside,
     ) = flags
     return Draft(
         transaction=transaction,
@@ -70,6 +72,7 @@ def value_draft(value: list[Any]) -> Draft:
         gated=gated,
         apart=apart,
         serves=serves,
+        beside=beside,
         memo=memo,
     )
 

@@ -221,9 +221,9 @@ INSERT INTO control_event (event_key, done) VALUES (?, ?);
 
 -- name: add_message
 INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear,
-    interactive, serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, stop_on_refusal,
+    interactive, serial, harmless, repeatable, beside, forced, blocks, blockable, expiry_blocks, stop_on_refusal,
     cancels, serves, row_from, row_to, valid_until)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: count_message
 UPDATE submission SET messages = messages + ? WHERE number = ?;
@@ -247,11 +247,19 @@ SELECT number, submission, position, lane, transaction_code, state, unclear, har
 FROM message WHERE submission = ? ORDER BY position, number;
 
 -- name: head_flying
--- What of a lane is on the wire or being inquired about.
+-- What of a lane is on the wire or holds it while being inquired about.
 SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
     m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
 FROM message m INDEXED BY message_flying JOIN draft d ON d.message = m.number
-WHERE m.lane = ? AND m.state IN ('in_flight', 'inquiring')
+WHERE m.lane = ? AND m.state IN ('in_flight', 'inquiring') AND NOT (m.beside = 1 AND m.state = 'inquiring')
+ORDER BY m.position, m.number LIMIT ?;
+
+-- name: head_beside
+-- What is inquired about beside its lane.
+SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
+    m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
+FROM message m INDEXED BY message_flying JOIN draft d ON d.message = m.number
+WHERE m.lane = ? AND m.state IN ('in_flight', 'inquiring') AND m.beside = 1 AND m.state = 'inquiring'
 ORDER BY m.position, m.number LIMIT ?;
 
 -- name: head_ready

@@ -108,6 +108,7 @@ def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, sta
         not draft.parallel,
         draft.harmless,
         draft.repeatable,
+        draft.beside,
         owner.forced,
         draft.blocks,
         draft.blockable,

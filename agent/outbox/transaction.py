@@ -72,8 +72,15 @@ class SqliteTransaction:
         staging.abandon(self._work, submission, faults)
 
     # -- dispatch -------------------------------------------------------------------------------
-    def head(self, lane: LaneKey, *, strict: bool = False, skip: frozenset[int] = frozenset()) -> Head | None:
-        return claiming.head(self._work, lane, strict=strict, skip=skip)
+    def head(
+        self,
+        lane: LaneKey,
+        *,
+        strict: bool = False,
+        skip: frozenset[int] = frozenset(),
+        beside: bool = False,
+    ) -> Head | None:
+        return claiming.head(self._work, lane, strict=strict, skip=skip, beside=beside)
 
     def history(self, system: str) -> Facts:
         return Facts(self._work, system)

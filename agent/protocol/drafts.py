@@ -33,6 +33,7 @@ def _draft(spec: TransactionSpec, batch: Batch, lane: str, deadlines: tuple[Dead
         parallel=observing,
         harmless=observing,
         repeatable=spec.repeatable,
+        beside=spec.inquiry_beside,
         blocks=bound,
         blockable=bound,
         expiry_blocks=spec.blocks_expired,

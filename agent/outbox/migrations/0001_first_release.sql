@@ -118,6 +118,7 @@ CREATE INDEX reply_due ON reply (due_at, number) WHERE due_at IS NOT NULL;
 --              invalid expired cancelled
 --   position, number   its place in the order; a follow-up has its parent's position
 --   harmless   changes nothing; repeatable: does no harm when it is sent once more after a doubt
+--   beside     1 when its lane goes on while it is inquired about
 --   forced     what is known of earlier messages only warns
 --   unclear    how many of its rows in "chain" wait for an earlier one: 0 makes it eligible
 --   serial     1 when it travels in its lane, 0 in the stream beside it
@@ -139,6 +140,7 @@ CREATE TABLE message (
     serial           INTEGER NOT NULL,
     harmless         INTEGER NOT NULL,
     repeatable       INTEGER NOT NULL,
+    beside           INTEGER NOT NULL,
     forced           INTEGER NOT NULL,
     blocks           INTEGER NOT NULL,
     blockable        INTEGER NOT NULL,
@@ -163,9 +165,10 @@ CREATE TABLE message (
 -- Claiming is the first entry of this index for a lane, whatever the backlog.
 CREATE INDEX message_eligible ON message (lane, interactive DESC, position, number)
     WHERE state = 'ready' AND unclear = 0;
--- What of a lane is on the wire or inquired about. In the serial stream that is one message at most:
--- the database itself refuses two.
-CREATE UNIQUE INDEX message_flying ON message (lane, CASE serial WHEN 1 THEN 0 ELSE number END)
+-- What of a lane is on the wire or inquired about. In the serial stream that is one message at most,
+-- those apart that are inquired about beside it: the database itself refuses two.
+CREATE UNIQUE INDEX message_flying
+    ON message (lane, CASE WHEN serial = 1 AND NOT (beside = 1 AND state = 'inquiring') THEN 0 ELSE number END)
     WHERE state IN ('in_flight', 'inquiring');
 CREATE INDEX message_submission ON message (submission, state, serves);
 CREATE INDEX message_waiting ON message (state, number) WHERE state IN ('unknown', 'parked', 'blocked');

@@ -63,6 +63,7 @@ class Platform(Unaided):
     accepted; ``inquiry_script`` what inquiries get instead of the truth, ``probe_script`` probes."""
 
     hold_s: int = 300
+    beside: bool = False
     script: deque[Behaviour] = field(default_factory=deque)
     inquiry_script: deque[Behaviour] = field(default_factory=deque)
     probe_script: deque[Behaviour] = field(default_factory=deque)
@@ -76,6 +77,8 @@ class Platform(Unaided):
     at_prepare: Callable[[], None] | None = None
     series_digits: int = 8
     inquirable: bool = True
+    ends_as: Outcome | None = None
+    counts_from: datetime | None = None
     sent: list[tuple[str, str, Any]] = field(default_factory=list)
     effects: list[tuple[str, Any]] = field(default_factory=list)
     stored: dict[str, Outcome] = field(default_factory=dict)
@@ -213,7 +216,7 @@ class Platform(Unaided):
             return Conclusion(Finding.UNDECIDED)
         found = answer.data.get("found")
         if found is None:
-            return Conclusion(Finding.ABSENT)
+            return Conclusion(Finding.ABSENT, self.ends_as, self.counts_from)
         return Conclusion(Finding.FOUND, replace(found, settled_by="inquiry"))
 
     def probe(self, lane: str) -> Draft | None:
@@ -243,6 +246,7 @@ class _Specs:
             table=_no_table,
             inquiry="" if code == QUERY else INQUIRY,
             inquiry_hold_s=self.platform.hold_s,
+            inquiry_beside=self.platform.beside,
             guarded=code == PAY,
         )
 

@@ -24,9 +24,9 @@ def backlog(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connec
     )
     connection.executemany(
         "INSERT INTO message (number, submission, position, lane, transaction_code, state, unclear, "
-        "interactive, serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, "
+        "interactive, serial, harmless, repeatable, beside, forced, blocks, blockable, expiry_blocks, "
         "stop_on_refusal) "
-        "VALUES (?, 1, ?, 1, 'GYU101', 'ready', ?, ?, 1, 0, 0, 0, 1, 1, 0, 0)",
+        "VALUES (?, 1, ?, 1, 'GYU101', 'ready', ?, ?, 1, 0, 0, 0, 0, 1, 1, 0, 0)",
         ((n, n, n % 2, n % 3 == 0) for n in range(1, PENDING + 1)),
     )
     connection.executemany("INSERT INTO draft VALUES (?, x'00')", ((n,) for n in range(1, PENDING + 1)))
@@ -117,8 +117,8 @@ def test_removing_a_message_does_not_look_through_whole_tables_for_what_refers_t
     backlog.execute("PRAGMA foreign_keys = ON")
     backlog.execute(
         "INSERT INTO message (number, submission, position, lane, transaction_code, state, interactive, "
-        "serial, harmless, repeatable, forced, blocks, blockable, expiry_blocks, stop_on_refusal) "
-        "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 0, 0, 1, 1, 0, 0)"
+        "serial, harmless, repeatable, beside, forced, blocks, blockable, expiry_blocks, stop_on_refusal) "
+        "VALUES (900000, 1, 0, 1, 'x', 'cancelled', 1, 1, 0, 0, 0, 0, 1, 1, 0, 0)"
     )
     backlog.executemany(
         "INSERT INTO act (submission, message, what, at, note_sealed) VALUES (1, ?, 'x', 0, x'00')",
