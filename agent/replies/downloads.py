@@ -7,7 +7,6 @@ HIS has removed it, or put a mark beside it, is how it says that it was read.
 
 from __future__ import annotations
 
-import stat
 import threading
 from base64 import b64decode
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import Final
 
 from agent import jsontext, pulse
 from agent.clock import Clock
-from agent.disk import flush_folder, write_flushed
+from agent.disk import SHARED, flush_folder, make_folder, write_flushed
 from agent.errors import StoreError
 from agent.faults import crash_point
 from agent.logs import get_logger
@@ -89,7 +88,9 @@ class DownloadWriter:
         folder = self._folder(due.transaction)
         aside = folder / f".{due.number}.writing"
         try:
-            self._make(folder)
+            if not folder.exists():
+                make_folder(folder, SHARED)
+                flush_folder(self.root)
             write_flushed(aside, file_content(due))
             crash_point("downloads.before_rename")
             aside.replace(folder / due.name)
@@ -145,14 +146,6 @@ class DownloadWriter:
         except OSError as error:
             log.warning("downloads folder cannot be read", transaction=transaction, errno=error.errno)
             return None
-
-    def _make(self, folder: Path) -> None:
-        """Who may read and empty ``root`` may do so in a folder of a transaction. Raises OSError."""
-        self.root.mkdir(parents=True, exist_ok=True, mode=0o750)
-        if not folder.exists():
-            folder.mkdir(exist_ok=True)
-            folder.chmod(stat.S_IMODE(self.root.stat().st_mode))
-            flush_folder(self.root)
 
     def _folder(self, transaction: str) -> Path:
         return self.root / transaction

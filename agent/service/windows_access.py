@@ -43,6 +43,8 @@ def access_commands(config: AgentConfig, account: str, his_group: str) -> Iterat
         for path, about in ((folder.inbox, "收件"), (folder.results, "结果")):
             if not on_server(path):
                 yield f"{folder.name} 的{about}文件夹给 {his_group}", opened(path, his_group, "M")
+    if not on_server(config.downloads):
+        yield f"下载文件夹给 {his_group}", opened(config.downloads, his_group, "M")
     if config.control.operators:
         yield (
             f"控制端口给 {config.control.operators}",
