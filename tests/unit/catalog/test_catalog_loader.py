@@ -200,3 +200,59 @@ def test_limits_come_from_size_or_else_from_the_printed_length(
 ) -> None:
     spec = first(tmp_path, t1=field(f'code="a", name="甲", required=true, {printed}')).request[0]
     assert (spec.max_length, spec.digits, spec.decimals) == limits
+
+
+FACTS = (
+    'request = [{code="rows", name="列表", type="List<Row>", length="", required=true, children=['
+    '{code="id", name="号", type="C", length="4", required=false},'
+    '{code="kind", name="类", type="C", length="4", required=false}]}]\n'
+    'response = [{code="rows", name="列表", type="List<Row>", length="", required=true, children=['
+    '{code="no", name="号", type="C", length="4", required=true}]}]\n'
+)
+ROW_LIST = BEHAVIOUR + 'list = "rows"\nanswer_list = "rows"\n'
+KEYS = 'keys = [{at="rows", fields=[{code="own", name="自有", type="C", length="4", required=false}]}]\n'
+
+
+def test_keys_of_the_his_are_read_beside_the_documents_fields_and_are_none_of_them(tmp_path: Path) -> None:
+    rule = 'complete = [{field="id", kind="number", by=["own"], at="row", when={field="kind", in=["1"]}}]\n'
+    spec = first(tmp_path, t1=ROW_LIST + KEYS + rule + FACTS)
+    assert [child.code for child in spec.asked[0].children] == ["id", "kind", "own"]
+    assert [child.code for child in spec.request[0].children] == ["id", "kind"]
+    (completion,) = spec.completions
+    assert (completion.field, completion.kind, completion.by, completion.at) == (
+        "id",
+        "number",
+        ("own",),
+        "row",
+    )
+    assert completion.when is not None
+
+
+def test_what_an_answer_leaves_ends_and_names_is_read_as_written(tmp_path: Path) -> None:
+    rules = (
+        'identifiers = [{kind="number", value="no", by=["id"], member=["kind"], at="row"}]\n'
+        'forget = [{kind="number", by=["id"], at="row"}]\n'
+        'alias = [{kind="a", key=["no"], of_kind="b", of=["id"], at="row"}]\n'
+    )
+    spec = first(tmp_path, t1=ROW_LIST + rules + FACTS)
+    assert spec.identifiers[0].member == ("kind",)
+    assert (spec.forgets[0].kind, spec.forgets[0].by) == ("number", ("id",))
+    assert (spec.aliases[0].key, spec.aliases[0].of_kind, spec.aliases[0].of) == (("no",), "b", ("id",))
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        'complete = [{field="xx", kind="number", by=["id"], at="row"}]',
+        'complete = [{field="id", kind="number", by=["xx"], at="row"}]',
+        'forget = [{kind="number", by=["xx"], at="row"}]',
+        'alias = [{kind="a", key=["xx"], of_kind="b", of=["id"], at="row"}]',
+        'alias = [{kind="a", key=["no"], of_kind="b", of=["xx"], at="row"}]',
+        'identifiers = [{kind="number", value="no", by=["id"], member=["xx"], at="row"}]',
+        'deadline = [{midnight=true, of="xx"}]',
+        'deadline = [{minutes=30, of="rows"}]',
+    ],
+)
+def test_a_rule_about_a_field_that_does_not_exist_is_an_error(tmp_path: Path, rule: str) -> None:
+    with pytest.raises(CatalogError):
+        first(tmp_path, t1=ROW_LIST + rule + "\n" + FACTS)

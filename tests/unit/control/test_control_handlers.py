@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from agent.control.resolving import resolved_by
 from agent.control.verbs import VERBS, complete
 from agent.crypto import keys as sm2_keys
 from agent.errors import ConfigurationError, ControlError, KeyMissing, KeyRejected
-from agent.events import Draft, JsonObject, Scope
+from agent.events import Draft, Identifier, JsonObject, Outcome, Scope, Verdict
 from agent.hookspecs import KeyUse
 from agent.jsontext import write
 from agent.keys import AUDIT_KEY, DATA_KEY, KeyRing
@@ -23,6 +24,7 @@ from agent.keys_memory import MemoryKeyring
 from agent.opening import open_outbox
 from agent.outbox.base import Outbox
 from agent.outbox.model import LaneKey, NewSubmission, ReplyAddress
+from agent.protocol.completing import Unaided
 
 LANE = LaneKey("alpha", "L1")
 SECRET_BODY = {"aac003": "payload of a patient"}
@@ -36,7 +38,8 @@ class Desk:
         ring = KeyRing(backend=MemoryKeyring())
         self.outbox: Outbox = open_outbox(path, keys=ring, clock=self.clock, answer_within_s=20)
         self.decided = 0
-        resolved = resolved_by(lambda _system: None)
+        self.reads: Any = None
+        resolved = resolved_by(lambda _system: self.reads)
         self._handlers = OutboxHandlers(self.outbox, self.clock, self._decide, resolved).handlers()
 
     def _decide(self) -> None:
@@ -377,3 +380,56 @@ def test_arguments_outside_the_schema_are_refused_without_being_repeated(args: d
     with pytest.raises(ControlError) as caught:
         complete("keys.import", args)
     assert "xxx" not in str(caught.value)
+
+
+# -- identifiers ------------------------------------------------------------------------------------------
+def test_a_number_that_a_system_gave_is_found_by_the_hiss_key_and_by_itself(desk: Desk) -> None:
+    message = desk.submit("S1")
+    given = Outcome(
+        Verdict.ACCEPTED, identifiers=(Identifier("settlement", ("H-0001", "ZY1"), "S-900", "part"),)
+    )
+    with desk.outbox.write(urgent=True) as act:
+        act.begin(message, {"wire_id": "W1"}, desk.clock.now())
+        act.settle(message, given, desk.clock.now())
+    told = {
+        "system": "alpha",
+        "kind": "settlement",
+        "key": ("H-0001", "ZY1"),
+        "member": "part",
+        "value": "S-900",
+        "message": message,
+    }
+    for text in ("ZY1", "H-0001", "S-900", "part"):
+        assert desk.call("identifiers.find", text=text) == {"identifiers": [told]}, text
+    assert desk.call("identifiers.find", text="ZY") == {"identifiers": []}
+    assert desk.call("identifiers.find", text="ZY1", system="beta") == {"identifiers": []}
+    (found,) = desk.outbox.facts("ZY1")
+    assert not any(word in repr(found) for word in ("ZY1", "S-900", "part"))
+
+
+def test_a_decision_is_read_by_the_systems_own_protocol(desk: Desk) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    desk.reads = Numbering()
+    desk.call("outbox.resolve", message=message, **{"as": "accepted", "data": {"n": "S-900"}, "who": "甲"})
+    assert [fact.value for fact in desk.outbox.facts("S-900")] == ["S-900"]
+
+
+def test_a_protocol_that_fails_at_it_costs_its_facts_and_not_the_decision(desk: Desk) -> None:
+    message = desk.submit("S1")
+    desk.leave_unknown(message)
+    desk.reads = Failing()
+    desk.call("outbox.resolve", message=message, **{"as": "accepted", "data": {"n": "S-900"}, "who": "甲"})
+    assert states(desk)[message] == "accepted"
+    assert desk.outbox.facts("S-900") == []
+
+
+class Numbering(Unaided):
+    def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
+        assert ids["wire_id"] == "W1"
+        return Outcome(Verdict.ACCEPTED, identifiers=(Identifier("number", ("k",), data["n"]),))
+
+
+class Failing(Unaided):
+    def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
+        raise RuntimeError("defect")

@@ -146,6 +146,13 @@ def test_midnight_is_beijings() -> None:
     assert deadline.after_s == 2 * 3600
 
 
+@pytest.mark.parametrize(("day", "hours"), [("20260102", 2), ("20260103", 26), ("", 2), ("soon", 2)], ids=str)
+def test_midnight_may_be_that_of_a_day_in_the_data(day: str, hours: int) -> None:
+    spec = replace(GYU102, deadlines=(Deadline(midnight=True, of="aae229"),))
+    (deadline,) = deadlines_of(spec, at(22), {"aae229": day})
+    assert deadline.after_s == hours * 3600
+
+
 def test_what_may_simply_be_sent_again_is_repeatable_not_harmless_and_keeps_its_place() -> None:
     draft = drafts_of(replace(GYU102, repeatable=True, inquiry=""), {}, "lane")[0]
     assert (draft.repeatable, draft.harmless, draft.parallel, draft.blocks) == (True, False, False, True)
