@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "syncs": lambda bench: {"syncs": bench.syncs()},
     "attachments": lambda bench: {"attachments": bench.attachments()},
     "rows": lambda bench: {"rows": bench.rows()},
+    "scan": lambda bench: {"scan": bench.scans()},
     "starts": lambda bench: {"starts": bench.starts()},
 }
 

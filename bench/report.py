@@ -51,6 +51,11 @@ def targets(findings: Findings) -> list[Target]:
     if fees := findings.get("rows"):
         name = f"memory above idle, {middle(fees['rows']):,.0f} fees in a CSV"
         found.append(Target(name, middle(fees["above_idle_mb"]), 200, "MB"))
+    if scans := findings.get("scan"):
+        found += [
+            Target("last character of a scan to its commit, p50", middle(scans["p50"]), 10, "ms"),
+            Target("the same, p99", middle(scans["p99"]), 20, "ms"),
+        ]
     if starts := findings.get("starts"):
         found += [
             Target("first delivery after start", middle(starts["empty"]), 0.8, "s"),

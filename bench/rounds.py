@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import agent_run, bulk_run, plain
+from bench import agent_run, bulk_run, plain, scan_run
 from bench.backlog import workstation_with_backlog
 from bench.bare import CLIENTS
 from bench.figures import percentile
@@ -37,10 +37,20 @@ class Size:
     backlog: int = 1_000_000
     uploads: int = 8
     rows: int = 100_000
+    scans: int = 500
 
 
 QUICK = Size(
-    rounds=1, fast=300, slow=60, sealed=100, singles=40, idle_s=3.0, backlog=20_000, uploads=1, rows=3_000
+    rounds=1,
+    fast=300,
+    slow=60,
+    sealed=100,
+    singles=40,
+    idle_s=3.0,
+    backlog=20_000,
+    uploads=1,
+    rows=3_000,
+    scans=200,
 )
 
 
@@ -103,6 +113,15 @@ class Bench:
                 series["daemon_mb"].append(footprint.daemon_mb)
                 series["helpers_mb"].append(footprint.helpers_mb)
                 series["cpu_percent"].append(footprint.idle_cpu_percent)
+        return series
+
+    def scans(self) -> Series:
+        """Last character of a scan to its committed event, milliseconds."""
+        series: Series = {"p50": [], "p99": []}
+        for _ in self._rounds("scans"):
+            taken = scan_run.latencies(self.folder, self.size.scans)
+            series["p50"].append(percentile(taken, 0.50))
+            series["p99"].append(percentile(taken, 0.99))
         return series
 
     def starts(self) -> Series:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +17,7 @@ from agent.clock import SystemClock
 from agent.events import Draft, Request, Response, Submission, Verdict
 from agent.transport.base import TransportSettings
 from agent.transport.http import HttpTransport
-from bench import agent_run, plain, workload
+from bench import agent_run, plain, scan_run, workload
 from bench.bare import CLIENTS
 from bench.install import MINISTRY, install
 from bench.peers import Platform, platform
@@ -133,3 +135,12 @@ def test_first_delivery_counts_from_the_start_of_the_process(
     for aside, name in station.write_inputs(range(1)):
         aside.rename(name)
     assert 0.1 < agent_run.first_delivery(station, peer) < 60
+
+
+def test_scans_are_timed_one_by_one_and_are_all_in_the_database(tmp_path: Path) -> None:
+    taken = scan_run.latencies(tmp_path, 20)
+    assert len(taken) == 20
+    assert all(each > 0 for each in taken)
+    with closing(sqlite3.connect(tmp_path / "scans.db")) as database:
+        (count,) = database.execute("SELECT count(DISTINCT payload) FROM event").fetchone()
+    assert count == 20
