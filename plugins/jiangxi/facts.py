@@ -20,12 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from agent import jsontext
-from agent.clock import BEIJING
 from agent.events import Alias, Draft, Forget, Identifier, JsonObject
 from agent.protocol.values import text_of
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, VISIT_FACT
@@ -36,6 +34,10 @@ REGISTERED, DISCHARGED, REVOKED, TRACED = "registered", "discharged", "revoked",
 CATEGORY: Final = "aka130"
 UNDOES: Final = "undoes"
 """In a memo: a deletion of the agent's own, of what no fact tells of."""
+PLANNED: Final = "planned"
+"""In a memo: the day on which the message was planned."""
+REGISTRATIONS: Final = ("MZ002", "ZY001", "KF001")
+"""What gives a visit its akc190."""
 CLINIC_CATEGORY: Final = "71"
 """MZ002 has no aka130 (anomalies J26)."""
 
@@ -74,12 +76,11 @@ def facts_after(draft: Draft, data: JsonObject, traced: frozenset[str], when: st
     return left
 
 
-def day_of(jylsh: str, now: datetime | None = None) -> str:
-    """The day in a jylsh; a person may settle a call that never got one."""
-    text = jylsh[5:13]
-    if len(text) == 8 and text.isdigit():
-        return text
-    return f"{now.astimezone(BEIJING):%Y%m%d}" if now else ""
+def day_of(draft: Draft, jylsh: str) -> str:
+    """The day of a call, by its jylsh; of one that a person settles and that was never sent, the day on
+    which it was planned."""
+    day = jylsh[5:13]
+    return day if len(day) == 8 and day.isdigit() else text_of(draft.memo.get(PLANNED))
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,7 +185,7 @@ def _refunded(case: _Case, rows: list[JsonObject]) -> Conclusion:
 def _applied(case: _Case, rows: list[JsonObject]) -> Conclusion:
     """Applications have no number. One without a diagnosis may be this one or another."""
     asked = {code: text_of(case.draft.body.get(code)) for code in ("bke107", "alc083")}
-    day = day_of(case.ids.get("wire_id", ""))
+    day = day_of(case.draft, case.ids.get("wire_id", ""))
     same = [
         row
         for row in rows

@@ -18,15 +18,13 @@ from agent.protocol.values import text_of
 from agent.protocol.verdicts import says_already_there
 from agent.protocol.yielding import identifiers_of
 from plugins.jiangxi.codec import DONE, Answer, demand_own, read_answer
-from plugins.jiangxi.facts import Left, day_of, facts_after
+from plugins.jiangxi.facts import REGISTRATIONS, Left, day_of, facts_after
 from plugins.jiangxi.rules import FEES
 from plugins.jiangxi.settings import Settings
 
 FAILED: Final = "fail"
 """The code of a refusal that only output.flag tells (anomalies J32)."""
 _BUSINESS: Final = "BUS00001"
-_NUMBERED: Final = ("MZ002", "ZY001", "KF001")
-"""Without their akc190 nothing can follow."""
 _RETURNS: Final[Mapping[str, tuple[Verdict, str]]] = {
     "000001": (
         Verdict.HALT,
@@ -66,7 +64,7 @@ def accepted(
     settled_by: str = "answer",
 ) -> Outcome:
     """A message that took effect: each uploaded row with its number, and what later messages need."""
-    left = facts_after(draft, data, settings.traced, day_of(ids.get("wire_id", "")))
+    left = facts_after(draft, data, settings.traced, day_of(draft, ids.get("wire_id", "")))
     return Outcome(
         Verdict.ACCEPTED,
         code=DONE,
@@ -85,7 +83,7 @@ def resolved(
 ) -> Outcome:
     """What a person knows to be accepted. Raises ControlError for a registration without its akc190:
     nothing could follow it."""
-    if spec.code in _NUMBERED and not text_of(data.get("akc190")):
+    if spec.code in REGISTRATIONS and not text_of(data.get("akc190")):
         raise ControlError(
             f"判定 {spec.code} 为 accepted 时应给出业务流水号 akc190，后续业务才能继续",
             hint='请在省平台查得业务流水号，以 data {"akc190": "…"} 给出；没有登记则判为 resend',
@@ -127,7 +125,7 @@ def _judged(
         )
     own = (name for rule in spec.scopes if rule.at == "head" for name in rule.fields)
     demand_same(draft.body, answer.output, own)
-    if spec.code in _NUMBERED and not text_of(answer.output.get("akc190")):
+    if spec.code in REGISTRATIONS and not text_of(answer.output.get("akc190")):
         raise answer_refused("平台返回成功，但没有业务流水号 akc190", "success without akc190")
     return accepted(spec, draft, ids, answer.output, settings)
 

@@ -19,13 +19,13 @@ from agent.protocol.judging import Normal, judge
 from agent.protocol.planning import readable_scopes, specification
 from agent.protocol.scopes import OBSERVING_KINDS
 from plugins.jiangxi.advice import odd_rows
+from plugins.jiangxi.facts import PLANNED, REGISTRATIONS
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, Prepared, prepare
 from plugins.jiangxi.rules import FEES, RULES, TRACES
 from plugins.jiangxi.settings import Settings
 
 ADMISSION: Final = "admission"
 """The scope of a visit by the HIS's own number (catalog, ZY001)."""
-REGISTRATIONS: Final = ("MZ002", "ZY001", "KF001")
 
 
 def plan(catalog: Catalog, submission: Submission, today: datetime, settings: Settings) -> Plan:
@@ -38,7 +38,7 @@ def plan(catalog: Catalog, submission: Submission, today: datetime, settings: Se
     deadlines = deadlines_of(spec, submission.occurred_at or today)
     drafts = drafts_of(limited(spec, settings), normal.data, prepared.institution, deadlines)
     return Plan(
-        drafts=tuple(_finished(spec, draft, prepared) for draft in drafts),
+        drafts=tuple(_finished(spec, draft, prepared, today) for draft in drafts),
         normalised={**normal.data, **prepared.extra},
         warnings=(*normal.warnings, *odd_rows(spec, normal.data)),
     )
@@ -85,14 +85,15 @@ def _judged(spec: TransactionSpec, prepared: Prepared, today: datetime, settings
     return normal
 
 
-def _finished(spec: TransactionSpec, draft: Draft, prepared: Prepared) -> Draft:
+def _finished(spec: TransactionSpec, draft: Draft, prepared: Prepared, today: datetime) -> Draft:
     body = recount(spec, draft.body)
+    memo = {PLANNED: f"{today.astimezone(BEIJING):%Y%m%d}"}
     return replace(
         draft,
         body=body,
         scopes=(*draft.scopes, *_own_scopes(spec, body, prepared)),
         needs=tuple(_needs_of(body, prepared)),
-        memo={OWN_NUMBER: prepared.own_number} if prepared.own_number else {},
+        memo={**memo, OWN_NUMBER: prepared.own_number} if prepared.own_number else memo,
     )
 
 

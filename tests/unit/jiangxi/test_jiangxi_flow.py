@@ -9,6 +9,7 @@ import pytest
 from agent.events import JsonObject, Verdict
 from tests.unit.jiangxi.province import (
     HOSPITAL,
+    TODAY,
     Facts,
     Line,
     clinic,
@@ -147,6 +148,16 @@ def test_a_detail_that_is_not_ours_is_only_warned_of() -> None:
     completion = this.ready(this.plan("JY001", taking_back(akc190=number, bke384="HIS-9"))[0])
     assert completion.refused == ()
     assert [warning.rule for warning in completion.warnings] == ["unknown_detail"]
+
+
+def test_a_settlement_that_a_person_knows_of_counts_though_it_was_never_sent() -> None:
+    this = line()
+    number = uploaded(this)
+    draft = this.ready(this.plan("FY005", settlement(akc190=number))[0]).draft
+    this.facts.take(this.adapter.resolved(draft, {}, {}))
+    assert this.facts.value("settled", (number,)) == TODAY
+    again = this.ready(this.plan("FY005", settlement(akc190=number))[0])
+    assert [fault.rule for fault in again.refused] == ["settled"]
 
 
 def test_a_revoked_stay_can_be_admitted_again_under_its_number() -> None:
