@@ -19,6 +19,8 @@
     │   ├── StoreLocked         another process owns the database
     │   ├── StoreDamaged        the database is not one of ours, or is broken
     │   └── StoreFull           no room on the disk
+    ├── DeviceError             a scanner or card reader that cannot be used now (agent.devices.model)
+    │   └── CardError           a card that cannot be read (agent.devices.cards.model)
     ├── SourceError             a claimed file that cannot be read now (agent.sources)
     ├── HelperError             a helper process gave no value (agent.helpers)
     │   ├── HelperUnavailable   it does not start, or pauses before its next start: nothing was called
