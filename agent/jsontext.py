@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -89,6 +89,24 @@ def _without_long(value: Json, mark: str, long: list[str]) -> Json:
 def write_canonical(value: Json) -> bytes:
     """One text for one value: sorted keys, no blanks. UTF-8."""
     return _canonical.encode(value).encode("utf-8")
+
+
+def canonical_parts(value: Json, levels: int = 3) -> Iterator[bytes]:
+    """:func:`write_canonical` in pieces, those of large lists one by one: for a digest of what need not be
+    in memory twice."""
+    if levels and isinstance(value, dict):
+        yield b"{"
+        for place, key in enumerate(sorted(value)):
+            yield (b"," if place else b"") + _canonical.encode(key).encode("utf-8") + b":"
+            yield from canonical_parts(value[key], levels - 1)
+        yield b"}"
+    elif levels and isinstance(value, list):
+        yield b"["
+        for place, child in enumerate(value):
+            yield (b"," if place else b"") + write_canonical(child)
+        yield b"]"
+    else:
+        yield write_canonical(value)
 
 
 def write_readable(value: Json) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -47,15 +48,29 @@ def prepare(
     ``preparation`` is what the protocol does to a submission before it is planned; only that is not pure.
     """
     try:
-        submissions = read(dropped.raw, dropped.file_name, rules, dropped.received_at, atomic=dropped.atomic)
+        submissions = deque(
+            read(dropped.raw, dropped.file_name, rules, dropped.received_at, atomic=dropped.atomic)
+        )
     except SubmissionInvalid as error:
         yield unreadable(dropped, rules.system, error)
         return
-    for number, read_one in enumerate(submissions):
-        submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
-        if preparation is not None:
-            submission = preparation.prepare(submission, dropped.received_at)
-        yield _judged(dropped, replace(submission, attachments=attachments), number, adapter)
+    for number in range(len(submissions)):
+        # what was read is let go as soon as it is planned: a large table need not be there twice
+        yield _prepared(dropped, submissions.popleft(), number, adapter, preparation, attachments)
+
+
+def _prepared(
+    dropped: Dropped,
+    read_one: Submission,
+    number: int,
+    adapter: ProtocolAdapter,
+    preparation: Preparation | None,
+    attachments: Mapping[str, Attachment],
+) -> NewSubmission:
+    submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
+    if preparation is not None:
+        submission = preparation.prepare(submission, dropped.received_at)
+    return _judged(dropped, replace(submission, attachments=attachments), number, adapter)
 
 
 def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSubmission:
@@ -145,7 +160,10 @@ def _invalid(
 def digest(submission: Submission, plan: Plan) -> bytes:
     """What makes two submissions the same: transaction and normalised data, never bytes or times."""
     content = {"transaction": submission.transaction, "data": plan.normalised}
-    return hashlib.sha256(jsontext.write_canonical(content)).digest()
+    taken = hashlib.sha256()
+    for part in jsontext.canonical_parts(content):
+        taken.update(part)
+    return taken.digest()
 
 
 def _event_id(dropped: Dropped, number: int) -> str:

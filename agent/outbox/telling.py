@@ -7,7 +7,7 @@ their messages are purged.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agent.events import JsonObject
@@ -60,11 +60,15 @@ class Teller:
             rows_total=row["rows_total"],
             wants=about.get("wants", ()) if row["staged"] else (),
             replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
-            parts=[
-                self._part(part, final=row["state"] in FINAL) for part in self._all("result_messages", number)
-            ],
+            parts=self._parts(number, final=row["state"] in FINAL),
             blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],
         )
+
+    def _parts(self, number: int, *, final: bool) -> list[Part]:
+        """The messages; of batches the answers without their lists, which say again what the rows say."""
+        messages = self._all("result_messages", number)
+        parts = (self._part(message, final=final) for message in messages)
+        return [_headed(part) if len(messages) > 1 else part for part in parts]
 
     def _part(self, row: Row, *, final: bool) -> Part:
         """A message. Answers are opened when all are there: an interim result tells how far it is, and
@@ -104,3 +108,10 @@ class Teller:
         row = self._one("about", submission)
         about = self.border.open("submission|about", submission, row["about_sealed"])
         return str(about["id"])
+
+
+def _headed(part: Part) -> Part:
+    if part.row_range is None or not part.rows:
+        return part
+    head = {key: value for key, value in part.data.items() if not isinstance(value, list)}
+    return replace(part, data=head)

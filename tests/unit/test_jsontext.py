@@ -99,3 +99,8 @@ def test_an_error_holds_nothing_of_the_content():
 )
 def test_long_texts_are_written_as_all_others_are(value):
     assert jsontext.write_bytes(value) == jsontext.write(value).encode()
+
+
+@given(values)
+def test_the_canonical_form_in_pieces_is_the_same(value):
+    assert b"".join(jsontext.canonical_parts(value)) == jsontext.write_canonical(value)
