@@ -24,6 +24,7 @@ from agent.crypto import keys as sm2_keys
 from agent.keys import DATA_KEY, KeyRing
 from agent.keys_memory import MemoryKeyring
 from agent.opening import open_outbox
+from tests.unit.ministry.simulator.forms import admissions
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(60)]
 
@@ -323,6 +324,23 @@ def test_a_submission_is_waited_for_until_its_final_result(platform: Station) ->
         faulty = {"transaction": "GYU101", "id": "T2", "data": {}}
         invalid = platform.run("submit", platform.file("T2.json", faulty), "--wait", 20, "--json")
         assert (invalid.returncode, json.loads(invalid.stdout)["state"]) == (1, "invalid")
+
+
+def test_numbers_of_the_platform_are_found_by_the_hiss_own_and_by_themselves(
+    platform: Station,
+) -> None:
+    admission = {"transaction": "GYU101", "id": "A1", "data": admissions()}
+    with platform.daemon(rehearsal_keys(platform)):
+        done = platform.run("submit", platform.file("A1.json", admission), "--wait", 20, "--json")
+        number = json.loads(done.stdout)["rows"][0]["aaz515"]
+        found = platform.json("identifiers", "find", "ZY0001")["identifiers"]
+        assert {fact["kind"]: fact["value"] for fact in found} == {
+            "admitted": "20260301",
+            "settlement": number,
+        }
+        shown = platform.run("identifiers", "find", number).stdout
+        assert shown.splitlines()[1].split("\t")[1:3] == ["settlement", "51010000001 / ZY0001"]
+        assert platform.json("identifiers", "find", "ZY000") == {"identifiers": []}
 
 
 def test_check_asks_the_daemon_which_reaches_the_platform(platform: Station) -> None:

@@ -52,6 +52,7 @@ def test_near_deadlines_are_shown(bench, hole):
     bench.wait_for(lambda: bench.archived("B2.json"), "both files")
     (deadline,) = bench.call("status")["deadlines"]
     assert (deadline["transaction"], deadline["his_id"]) == ("GYU101", "A1")
+    assert deadline["deadline"] == "业务发生后 30 分钟内上传"
 
 
 def test_the_status_is_json_and_names_no_person(bench, hole):
