@@ -32,7 +32,7 @@ from plugins.jiangxi.facts import (
     read_owed,
 )
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT
-from plugins.jiangxi.rules import CODES, TRACES
+from plugins.jiangxi.rules import CODES, FEES, TRACES
 
 _MISSED: Final = ("FY001",)
 """What must not be missing when the next step comes: a visit would be settled without these fees."""
@@ -135,6 +135,10 @@ def _upload(step: _Step) -> None:
     step.demand_open("已结算的就诊不能再上传费用，如需更正请先用 JY002 退费")
     if step.course.registered == _REHABILITATION:
         step.refuse("registered", "这次就诊由 KF001 登记，费用随 KF001 上传，请直接用 KF002 结算")
+    for place, row in enumerate(step.draft.body[FEES]):
+        if text_of(row.get("bke384")) in step.course.fees:
+            at = f"/{FEES}/{place}/bke384"
+            step.warn("uploaded", "这条明细的序列号本机已上传过，平台可能拒绝整次上传", at, "bke384")
 
 
 def _settle(step: _Step) -> None:

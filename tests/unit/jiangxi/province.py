@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from agent.catalog import examine
 from agent.clock import BEIJING, ManualClock
 from agent.dispatch.filling import fill
 from agent.events import (
@@ -95,6 +96,9 @@ class Line:
         assert response is not None, "the answer was lost"
         outcome = self.adapter.interpret(draft, ids, response)
         if outcome.verdict is Verdict.ACCEPTED:
+            spec = self.adapter.catalog.transaction(draft.transaction)
+            answered = examine(spec, outcome.data, side="response")
+            assert (answered.faults, answered.warnings) == ((), ()), "the province answers as documented"
             self.facts.take(outcome)
         return outcome
 

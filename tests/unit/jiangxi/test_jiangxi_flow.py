@@ -142,6 +142,15 @@ def test_a_stay_settled_before_its_discharge_and_another_category_are_only_warne
     assert [warning.rule for warning in completion.warnings] == ["not_discharged", "category"]
 
 
+def test_a_detail_that_was_uploaded_before_is_warned_of_by_its_place() -> None:
+    this = line()
+    number = uploaded(this)
+    data = fees(fee(8, ckc349="M1"), fee(1, ckc349="M1"), akc190=number)
+    completion = this.ready(this.plan("FY001", data)[0])
+    assert [(w.rule, w.pointer) for w in completion.warnings] == [("uploaded", "/inputlist/1/bke384")]
+    assert completion.refused == ()
+
+
 def test_a_detail_that_is_not_ours_is_only_warned_of() -> None:
     this = line()
     number = uploaded(this)
