@@ -86,9 +86,7 @@ def _objects(columns: Mapping[str, int], rows: Sequence[Sequence[str]]) -> list[
     if len(places) == 1:
         return [{codes[0]: row[places[0]]} for row in rows]
     pick = itemgetter(*places)
-    known: dict[str, str] = {}  # one text for equal cells: most of a large table is said again and again
-    same = known.setdefault
-    return [dict(zip(codes, [same(cell, cell) for cell in pick(row)], strict=True)) for row in rows]
+    return [dict(zip(codes, pick(row), strict=True)) for row in rows]
 
 
 def _attach(one: ListTable, parents: Sequence[_Place], reading: Reading) -> list[_Place]:

@@ -7,13 +7,13 @@ empty cells that a spreadsheet appends count for nothing.
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 DELIMITERS = ",\t|;"
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _SETTING = re.compile(r"#\s*([^=]+?)\s*=(.*)", re.DOTALL)
 
@@ -134,7 +134,10 @@ def _note_setting(settings: dict[str, str], line: str) -> None:
 
 
 def _tables(body: str, line: int, delimiter: str) -> list[Table]:
-    reader = csv.reader(io.StringIO(body, newline=""), delimiter=delimiter, strict=True)
+    lines = (
+        found[0] for found in _LINE.finditer(body)
+    )  # one at a time: a copy would be several times larger
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     tables: list[Table] = []
     try:
         _fill(tables, reader, line, lambda: line + reader.line_num)
@@ -145,6 +148,8 @@ def _tables(body: str, line: int, delimiter: str) -> list[Table]:
 
 def _fill(tables: list[Table], rows: Iterable[list[str]], line: int, here: Callable[[], int]) -> None:
     table: Table | None = None
+    known: dict[str, str] = {}
+    same = known.setdefault  # one text for equal cells: a large table says most of them again and again
     for row in rows:
         if not any(row):
             continue
@@ -156,7 +161,7 @@ def _fill(tables: list[Table], rows: Iterable[list[str]], line: int, here: Calla
             table = Table("", line + 1, header=row)
             tables.append(table)
         elif table.header:
-            table.rows.append(row)
+            table.rows.append([same(cell, cell) for cell in row])
             table.lines.append(here())
         elif first[:1] == "#":
             _note_setting(table.settings, first.strip())

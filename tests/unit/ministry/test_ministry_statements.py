@@ -1,4 +1,4 @@
-"""Statements in several calls (GYU003): one number, the last call says so, and nothing goes on after a doubt."""
+"""Statements in several calls (GYU003): one number, the last call says so, no other after a doubt."""
 
 from __future__ import annotations
 
