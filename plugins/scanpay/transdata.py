@@ -27,6 +27,8 @@ MOST_CHARACTERS: Final = 20 * 1024 * 1024
 MOST_DEPTH: Final = 16
 MOST_ELEMENTS: Final = 60_000
 """An order of a thousand items has half as many."""
+_MOST_TAGS: Final = 2 * MOST_ELEMENTS + 1_000
+"""Counted before anything is parsed: opened, closed, and some comments."""
 
 
 def write(fields: Sequence[FieldSpec], data: JsonObject) -> str:
@@ -62,7 +64,7 @@ def read(text: str, fields: Sequence[FieldSpec]) -> JsonObject:
 def parse(text: str) -> JsonObject:
     """One element as ``{name: value}``; a value is a text, an object or a list of rows. Raises
     AnswerRejected."""
-    if len(text) > MOST_CHARACTERS:
+    if len(text) > MOST_CHARACTERS or text.count("<") > _MOST_TAGS:
         raise answer_refused("平台返回的 XML 过大", "xml too large")
     target = _Target()
     parser = DefusedXMLParser(target=target, forbid_dtd=True)

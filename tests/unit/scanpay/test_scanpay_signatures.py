@@ -127,7 +127,7 @@ def test_the_information_systems_signature_takes_the_name_that_is_configured() -
 def test_an_encrypted_request_opens_with_the_platforms_key_only() -> None:
     adapter = build(till.options(envelope="des"), till.Keyring())
     draft = adapter.plan(
-        Submission("scanpay", "ST009", "H1", {"orderid": "D1"}), datetime.now(BEIJING)
+        Submission("scanpay", "ST009", "H1", {"orderid": "ORDER-2026-0001"}), datetime.now(BEIJING)
     ).drafts[0]
     ids = adapter.stamp(draft, {"request/04010089": 1}, till.NOW)
     form = dict(read_form(adapter.encode(draft, ids, till.NOW).body).pairs)
@@ -135,7 +135,7 @@ def test_an_encrypted_request_opens_with_the_platforms_key_only() -> None:
     session, inner = platform().open(form)
     assert session == ids["session"].encode("ascii")
     assert b"transdata=" in inner
-    assert b"D1" not in adapter.encode(draft, ids, till.NOW).body
+    assert b"ORDER-2026" not in adapter.encode(draft, ids, till.NOW).body
 
 
 def test_an_encrypted_answer_with_another_session_key_is_not_believed() -> None:

@@ -21,7 +21,8 @@ from tests.unit.scanpay import till
 
 CATALOG = load_catalog("plugins.scanpay.catalog")
 PAID = CATALOG.transaction("ST007")
-AT_ONCE_S = 0.25
+AT_ONCE_S = 0.1
+"""Of processor time: a busy machine must not decide."""
 
 LAUGHS = "<!DOCTYPE t [<!ENTITY a 'ha'>" + "".join(
     f"<!ENTITY {chr(98 + n)} '{f'&{chr(97 + n)};' * 10}'>" for n in range(12)
@@ -52,10 +53,10 @@ ATTACKS = {
 
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 def test_an_attack_is_refused_at_once(attack: str) -> None:
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(AnswerRejected) as refused:
         transdata.read(attack, PAID.response)
-    assert time.perf_counter() - started < AT_ONCE_S
+    assert time.thread_time() - started < AT_ONCE_S
     assert refused.value.hint
 
 
@@ -64,10 +65,10 @@ def test_an_answer_of_100_mb_is_refused_at_once() -> None:
     draft = adapter.probe(adapter.lanes()[0])
     assert draft is not None
     body = b"respcode=00&transdata=" + b"x" * (100 * 1024 * 1024)
-    started = time.perf_counter()
+    started = time.thread_time()
     with pytest.raises(AnswerRejected):
         adapter.interpret(draft, {}, Response(200, {}, body))
-    assert time.perf_counter() - started < AT_ONCE_S
+    assert time.thread_time() - started < AT_ONCE_S
     assert len(body) > MOST_BYTES
 
 
