@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from agent.events import Draft, Outcome, RowOutcome, Verdict
+from agent.events import Draft, Identifier, Outcome, RowOutcome, Verdict
 from agent.intake import preparing
 from agent.outbox.drafts import value_draft
-from agent.outbox.model import State
+from agent.outbox.model import Head, State
 from tests.unit.intake.inbox_bench import LANE, START, InboxBench
 from tests.unit.ministry.ministry_desk import admission
 
@@ -293,3 +293,55 @@ def test_large_content_within_the_data_is_kept_apart_by_the_helper_too(
     assert files == [{"$file": digest(PDF)}, {"$file": digest(content)}]
     assert bench.outbox.content(1, digest(content)) == content
     assert bench.archived() == ["U1.json", "plan.pdf"]
+
+
+# -- statements: another plan whose later messages need what the first one's answer gives -----------------
+def statement(rows: int) -> dict[str, Any]:
+    row = {"aac002": STAY["aac002"], "aac003": STAY["aac003"], "trtype": "1"}
+    details = [{**row, "aaz515": f"9{number:09d}"} for number in range(rows)]
+    head = {"akb020": "510000123456", "alc002": "1", "aae002": "202512", "aae020": "100", "akb079": "1"}
+    data = {**head, "isdone": "1", "datalist": details}
+    return {"transaction": "GYU003", "id": "M1", "data": data}
+
+
+def turn(bench: InboxBench) -> Head:
+    with bench.outbox.write() as tx:
+        head = tx.head(LANE)
+    assert head is not None
+    return head
+
+
+def answer(bench: InboxBench, head: Head, outcome: Outcome) -> None:
+    with bench.outbox.write() as tx:
+        tx.begin(head.message, {"wire_id": f"W{head.message}"}, START)
+        tx.settle(head.message, outcome, START)
+
+
+def test_after_a_crash_between_two_batches_the_next_one_goes_under_the_number_of_the_first(
+    bench: InboxBench,
+) -> None:
+    bench.drop("M1.json", statement(1100))
+    bench.look()
+    first = turn(bench)
+    assert (first.values, first.missing) == ({"pch": ""}, ())
+    number = Identifier("batch", ("510000123456", "202512"), "77")
+    answer(bench, first, Outcome(Verdict.ACCEPTED, "RE0000", identifiers=(number,)))
+    bench.restart()
+    second = turn(bench)
+    assert (second.draft.rows, second.values) == ((500, 1000), {"pch": "77"})
+
+
+@pytest.mark.parametrize("verdict", [Verdict.REJECTED, Verdict.PARTIAL])
+def test_a_refused_batch_stops_the_statement_and_its_correction_goes_on_under_the_number(
+    bench: InboxBench, verdict: Verdict
+) -> None:
+    bench.drop("M1.json", statement(1100))
+    bench.look()
+    number = Identifier("batch", ("510000123456", "202512"), "77")
+    answer(bench, turn(bench), Outcome(Verdict.ACCEPTED, "RE0000", identifiers=(number,)))
+    answer(bench, turn(bench), Outcome(verdict, "RE1155"))
+    assert [state for _, state in states(bench)] == [State.ACCEPTED, verdict.value, State.CANCELLED]
+    correction = {**statement(3), "id": "M2", "replaces": "M1"}
+    bench.drop("M2.json", correction)
+    bench.look()
+    assert turn(bench).values == {"pch": "77"}
