@@ -25,15 +25,17 @@ _MAGIC: Final = (
     ("png", b"\x89PNG\r\n\x1a\n"),
     ("bmp", b"BM"),
 )
-MAGIC_BYTES: Final = 8
-"""How much of a content tells its type."""
-
 _ENDINGS: Final = {"pdf": "pdf", "jpg": "jpg", "jpeg": "jpg", "png": "png", "bmp": "bmp"}
 
 
 def type_of(content: bytes) -> str:
     """``pdf``, ``jpg``, ``png`` or ``bmp`` by the first bytes; "" for anything else."""
     return next((kind for kind, magic in _MAGIC if content.startswith(magic)), "")
+
+
+def beginning(kind: str) -> bytes:
+    """The first bytes of a file of a type; of a PDF where the type is none."""
+    return dict(_MAGIC).get(kind, b"%PDF-")
 
 
 def attachment_of(content: bytes) -> Attachment:

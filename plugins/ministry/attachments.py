@@ -30,7 +30,15 @@ from agent.events import (
     JsonObject,
     Submission,
 )
-from agent.protocol.attachments import attachment_of, is_plain, named, stand_for, unfit
+from agent.protocol.attachments import (
+    attachment_of,
+    beginning,
+    is_plain,
+    named,
+    named_type,
+    stand_for,
+    unfit,
+)
 from agent.protocol.values import key_of, text_of
 
 UPLOAD: Final = "GYU002"
@@ -45,7 +53,6 @@ SETTLED: Final = "settled"
 """The identifier of an accepted settlement: AAZ515 itself exists since the admission (anomalies M76)."""
 
 _FILE: Final = "file"
-_READING: Final = base64.b64encode(b"%PDF-").decode("ascii")
 PENDING: Final = "$pending"
 """Stands for a number that a later answer gives, while the catalog judges the rest."""
 _HEAD: Final = ("aac002", "aac003", "akb020", "alc002", "akc190")
@@ -124,7 +131,7 @@ def read_upload(spec: TransactionSpec, submission: Submission) -> Reading:
         faults += _name_faults(name, place.pointer, submission.attachments, _most_bytes(spec))
         digests[place.index] = _digest(name, submission.attachments)
         filename = place.values.get("filename") or _shown(name)
-        elements[place.index] = {**place.values, "filecont": _READING, "filename": filename}
+        elements[place.index] = {**place.values, "filecont": _reading(name), "filename": filename}
     data = {**head, FILES: elements} if digests else submission.data
     awaits = _awaits_settlement(head, elements)
     if awaits:
@@ -191,7 +198,7 @@ def _upload(submission: Submission, place: Place, name: str) -> Upload:
         "filetype": filetype,
         "fileno": place.values.get("fileno", ""),
         "filename": filename,
-        "filecont": _READING,
+        "filecont": _reading(name),
     }
     return Upload(place.row, place.index, place.pointer, number, filetype == INVOICE, element, digest)
 
@@ -282,6 +289,11 @@ def _children(fields: Iterable[FieldSpec], code: str) -> tuple[FieldSpec, ...]:
 def _most_bytes(upload: TransactionSpec) -> int:
     sizes = [spec.max_bytes for spec in _children(upload.request, FILES) if spec.max_bytes]
     return min(sizes)
+
+
+def _reading(name: str) -> str:
+    """Base64 that begins as the file should: what it is itself, :func:`unfit` tells."""
+    return base64.b64encode(beginning(named_type(name))).decode("ascii")
 
 
 def _shown(name: str) -> str:

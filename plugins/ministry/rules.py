@@ -6,12 +6,15 @@ what only the platform can know (an earlier admission, the sum of earlier fees) 
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Final
 
 from agent.errors import Fault
+from agent.protocol.attachments import named_type, type_of
 from agent.protocol.rules import (
+    Holder,
     Judged,
     Rule,
     all_of,
@@ -61,6 +64,23 @@ def _call_type(judged: Judged) -> Iterator[Fault]:
             yield head.fault("calltype", "value", "医疗、康复机构只能为入院登记或出院结算", "RE1137")
 
 
+def _file_types(judged: Judged) -> Iterator[Fault]:
+    """GYU002: 格式支持JPG、PNG、BMP、JPEG、PDF, by content, and the name's ending says the same."""
+    for row in judged.holders("filelist"):
+        head = row.text("filecont")[:16]
+        if head and not row.unsettled("filecont", "filename") and not _is_what_it_says(head, row):
+            message = "内容不是 JPG、PNG、BMP、JPEG 或 PDF，或与附件名称的后缀不符"
+            yield row.fault("filecont", "attachment_type", message)
+
+
+def _is_what_it_says(head: str, row: Holder) -> bool:
+    try:
+        kind = type_of(a2b_base64(head))
+    except ValueError:
+        return True  # no Base64: told of by the catalog
+    return bool(kind) and named_type(row.text("filename")) in ("", kind)
+
+
 RULES: Final[Mapping[str, Rule]] = MappingProxyType(
     {
         "gyu101_admission_day": not_after_today(ROWS, "aae030", "RE1121"),
@@ -83,6 +103,7 @@ RULES: Final[Mapping[str, Rule]] = MappingProxyType(
         "gyu001_period": in_order(ROWS, "aae030", "aae031", "RE1150"),
         "gyu001_start_not_before_review": not_before_today(ROWS, "aae030"),
         "gyu001_unique_in_batch": unique(ROWS, ("aaz341",), "RE1149"),
+        "gyu002_file_types": _file_types,
         "gyu003_people_positive": positive("", "akb079"),
         "gyu003_unique_in_batch": unique(
             ROWS, ("trtype", "aaz515", "aaz516"), "RE1171", optional=("aaz516",)

@@ -5,6 +5,7 @@ Those of the five stand in the conformance cases.
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -110,3 +111,21 @@ def test_a_filing_needs_its_attachments() -> None:
     assert found("gyu006_attachments", {"ala491": "08", "filedata": [recognition, notice]}) == []
     assert len(found("gyu006_attachments", {"ala491": "08", "filedata": [recognition]})) == 1
     assert len(found("gyu006_attachments", {"ala491": "08", "filedata": []})) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "broken"),
+    [
+        (b"%PDF-1.7", "a.pdf", False),
+        (b"\xff\xd8\xff\xe0", "a.JPEG", False),
+        (b"\x89PNG\r\n\x1a\n", "a.pdf", True),
+        (b"MZ\x90\x00", "a.pdf", True),
+        (b"GIF89a", "a.png", True),
+    ],
+)
+def test_a_file_within_the_data_is_what_its_name_says(content: bytes, name: str, broken: bool) -> None:
+    inside = base64.b64encode(content + bytes(20)).decode()
+    file = {"aaa726_s": "F1", "filetype": "02", "filename": name, "filecont": inside}
+    judged = Judged(CATALOG.transaction("GYU002"), {"filelist": [file]}, NOW.date())
+    faults = [(fault.pointer, fault.rule) for fault in RULES["gyu002_file_types"](judged)]
+    assert faults == ([("/filelist/0/filecont", "attachment_type")] if broken else [])
