@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.checks import run_checks
+from agent.checks.keys import WARN_DAYS, certificates
 from agent.control.download_handlers import DownloadHandlers
 from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers, message_json
@@ -69,6 +70,7 @@ class Desk:
             for system in daemon.systems.values()
             for use in key_uses(system.protocol, system.config.options)
         ]
+        self._uses = uses
         self._records = RecordHandlers(
             daemon.config, daemon.outbox, daemon.keys, daemon.clock, daemon.stopping
         )
@@ -119,6 +121,11 @@ class Desk:
             "workers": [
                 {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}
                 for w in daemon.supervisor.workers()
+            ],
+            "certificates": [
+                {"name": name, "valid_until": valid.until.isoformat(), "days_left": valid.days_left(now)}
+                for name, valid in certificates(daemon.keys, self._uses)
+                if valid.days_left(now) < WARN_DAYS
             ],
             "sm2": describe(),
         }

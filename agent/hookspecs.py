@@ -8,15 +8,16 @@ socket or database, asks no clock and keeps no state between calls; keys reach i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 import pluggy
 
 from agent.catalog import Catalog
+from agent.errors import KeyMissing
 from agent.events import (
     Completion,
     Conclusion,
@@ -47,6 +48,52 @@ class KeySource(Protocol):
     def get(self, name: str) -> str:
         """The key's text. Raises :class:`agent.errors.KeyMissing`."""
         ...
+
+
+class HardwareKey(Protocol):
+    """A private key that never leaves its device. Every method raises ConfigurationError when the device
+    cannot be used now, or does not know the scheme."""
+
+    def public_pem(self) -> str:
+        """The public part, as X.509 PEM."""
+        ...
+
+    def sign(self, data: bytes, scheme: str) -> bytes:
+        """``rsa-pkcs1v15-sha1``, ``-sha256``, ``-md5``; ``sm2-sm3`` (DER, signer id as in crypto.sm2)."""
+        ...
+
+    def decrypt(self, data: bytes, scheme: str) -> bytes:
+        """``rsa-pkcs1v15``; ``sm2-c1c2c3``, ``sm2-c1c3c2``."""
+        ...
+
+
+@runtime_checkable
+class HardwareSource(Protocol):
+    """A :class:`KeySource` that also knows keys in devices."""
+
+    def hardware(self, name: str) -> HardwareKey | None:
+        """None for a key whose text itself is the key. Raises KeyMissing, ConfigurationError."""
+        ...
+
+
+def hardware_key(source: KeySource, name: str) -> HardwareKey | None:
+    """The key of this name when it is in a device, else None."""
+    return source.hardware(name) if isinstance(source, HardwareSource) else None
+
+
+FORMER: Final = ".former"
+"""``NAME.former`` is the generation of a key before ``NAME``: answers may still be sealed for it."""
+
+
+def generations(source: KeySource, name: str) -> Iterator[str]:
+    """A key's text, then its former generation's while that is kept: the first signs, each may open.
+    Raises KeyMissing when there is no such key at all."""
+    yield source.get(name)
+    try:
+        former = source.get(name + FORMER)
+    except KeyMissing:
+        return
+    yield former
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +289,12 @@ class Hooks:
     @hookspec
     def register_protocols(self, register: Callable[[ProtocolSpec], None]) -> None:
         """Call ``register`` once for each protocol of the plugin."""
+
+    @hookspec(firstresult=True)
+    def open_hardware_key(self, reference: str) -> HardwareKey | None:
+        """The key in a device that ``reference`` names: the text kept under a key's name when it begins
+        with ``<scheme>:`` (``pkcs11:…``, ``skf:…``). None when the scheme is another plugin's. The entry
+        point of a plugin that has no protocol should be named after its scheme: it is loaded first."""
 
     @hookspec
     def request_stored(self, system: str, transaction: str, messages: int) -> None:

@@ -12,7 +12,7 @@ import secrets
 import threading
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Final
 
 from agent import jsontext, keys_backend
@@ -24,17 +24,20 @@ from agent.keys_entries import Entries
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
+    from agent.hookspecs import HardwareKey
+
+    OpenDevice = Callable[[str], HardwareKey]
+
 SERVICE: Final = "his-agent"
 DATA_KEY: Final = "agent/data-key"
 NEXT_DATA_KEY: Final = "agent/data-key.next"
 AUDIT_KEY: Final = "agent/audit-key"
 OWN_NAMES: Final = frozenset({DATA_KEY, NEXT_DATA_KEY, AUDIT_KEY})
 """Keys of the agent itself: nobody else makes, rotates or shows them."""
-FORMER: Final = ".former"
-"""``NAME.former`` is the generation of a key before ``NAME``: answers may still be sealed for it."""
 _DATA_KEY_BYTES: Final = 32
 _INDEX: Final = "index"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)+")
+_REFERENCE = re.compile(r"[a-z][a-z0-9+.-]*:[^\s]+\s*\Z")
 _LONGEST_NAME: Final = 100
 _LONGEST_KEY: Final = 65536
 
@@ -43,7 +46,8 @@ class KeyRing:
     """A :class:`agent.hookspecs.KeySource` that can also be written. Safe for several threads.
 
     Without ``backend`` keyring's own choice is taken at first use, if it can be trusted or is in
-    ``allow``. ``held`` keys come first and stay in memory.
+    ``allow``. ``held`` keys come first and stay in memory. ``devices`` opens keys in hardware, whose text
+    only says where they are.
     """
 
     def __init__(
@@ -53,7 +57,10 @@ class KeyRing:
         backend: KeyringBackend | None = None,
         allow: Collection[str] = (),
         held: Mapping[str, str] | None = None,
+        devices: OpenDevice | None = None,
     ) -> None:
+        self._devices = devices
+        self._opened: dict[str, HardwareKey] = {}
         self._service = service
         self._backend = backend
         self._allow = allow
@@ -75,6 +82,22 @@ class KeyRing:
                 )
             self._cache[name] = value
             return value
+
+    def hardware(self, name: str) -> HardwareKey | None:
+        """The key in a device that the text of this name refers to; None for a text that is the key itself.
+        Raises KeyMissing, ConfigurationError."""
+        text = self.get(name)
+        return self.open_reference(text) if is_reference(text) else None
+
+    def open_reference(self, text: str) -> HardwareKey:
+        with self._guard:
+            if self._devices is None:
+                raise ConfigurationError(
+                    "这里不能使用密码设备中的密钥", hint="请在代理程序运行时执行，由它访问设备"
+                )
+            if text not in self._opened:
+                self._opened[text] = self._devices(text)
+            return self._opened[text]
 
     def has(self, name: str) -> bool:
         """Raises ConfigurationError when the keyring cannot be read."""
@@ -103,6 +126,8 @@ class KeyRing:
     def rotate(self, name: str, value: str) -> None:
         """Let ``value`` be the key and the present one its former generation. May be repeated after a crash.
         Raises KeyMissing when there is none yet, KeyRejected while an older generation is still kept."""
+        from agent.hookspecs import FORMER
+
         with self._guard:
             present, former = self.get(name), name + FORMER
             if self.has(former) and self.get(former) != present:
@@ -208,6 +233,11 @@ class KeyRing:
 
     def _write_index(self, names: Collection[str]) -> None:
         self._entries().write(_INDEX, jsontext.write(sorted(names)))
+
+
+def is_reference(text: str) -> bool:
+    """Whether a text says where a key is (``pkcs11:token=…``) instead of being one."""
+    return _REFERENCE.match(text) is not None
 
 
 def decode_data_key(text: str) -> bytes:

@@ -17,7 +17,7 @@ import pluggy
 from agent.catalog import sensitive_codes
 from agent.config.schema import RESERVED_OPTIONS
 from agent.errors import ConfigurationError
-from agent.hookspecs import GROUP, Hooks, Option, ProtocolSpec
+from agent.hookspecs import GROUP, HardwareKey, Hooks, Option, ProtocolSpec
 from agent.logs import get_logger
 
 PROJECT: Final = "his_agent"
@@ -82,6 +82,20 @@ class Registry:
         except (pluggy.PluginValidationError, ValueError) as error:
             raise _broken(name, "钩子的参数与规定不符", _REPORT, reason=type(error).__name__) from error
         self._collect(plugin, name)
+
+    # -- keys in devices --------------------------------------------------------------------------
+    def open_hardware_key(self, reference: str) -> HardwareKey:
+        """Raises ConfigurationError when no plugin knows its kind, or the plugin's own."""
+        scheme = reference.partition(":")[0]
+        self._load([scheme] if scheme in self._waiting else list(self._waiting))
+        key: HardwareKey | None = self._manager.hook.open_hardware_key(reference=reference)
+        if key is None:
+            raise ConfigurationError(
+                f"没有插件支持 {scheme}: 开头的密钥",
+                hint="请安装密码设备（UKey、SDF、PKCS#11）的插件",
+                details={"scheme": scheme},
+            )
+        return key
 
     # -- observers --------------------------------------------------------------------------------
     def request_stored(self, system: str, transaction: str, messages: int) -> None:

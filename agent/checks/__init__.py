@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agent.checks.folders import check_folders
-from agent.checks.keys import check_keys, check_sm2
+from agent.checks.keys import check_audit_key, check_certificates, check_keys, check_sm2
 from agent.checks.machine import check_clock, check_disk
 from agent.checks.model import Finding, Level, worst
 from agent.config.device_model import DeviceConfig
@@ -40,6 +40,8 @@ def run_checks(config: AgentConfig, registry: Registry, ring: KeyRing, clock: Cl
         *check_disk(config.data),
         *check_folders(config),
         *check_keys(ring, uses.values()),
+        *check_certificates(ring, uses.values(), clock.now()),
+        *check_audit_key(ring),
         *check_sm2(),
         *_devices(config),
     ]

@@ -32,7 +32,11 @@ def command(session: Session, keys_from_stdin: bool) -> None:
 
     registry = Registry()
     config = session.load(registry)
-    ring = KeyRing(allow=config.keys.allow_backends, held=_keys() if keys_from_stdin else None)
+    ring = KeyRing(
+        allow=config.keys.allow_backends,
+        held=_keys() if keys_from_stdin else None,
+        devices=registry.open_hardware_key,
+    )
     logs.configure(config.log)
 
     from agent.daemon import run  # after logs: what it imports logs by structlog, without rich by then

@@ -31,6 +31,7 @@ def _draw(status: JsonObject) -> None:
     columns = ("编号", "系统", "交易", "HIS 编号", "状态", "期限", "要求")
     draw_downloads(status["downloads"])
     _table("将到期限", columns, _deadlines(status["deadlines"]))
+    _table("将到期的证书", ("名称", "到期", "剩余天数"), _certificates(status["certificates"]))
     _table("出过错的工作线程", ("名称", "情况", "次数", "最近一次"), _workers(status["workers"]))
 
 
@@ -77,6 +78,11 @@ def _deadlines(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
         shown = {**message, "state": MESSAGE_STATES.get(state, state)}
         names = ("message", "system", "transaction", "his_id", "state", "deadline_at", "deadline")
         yield tuple(cell(shown[name]) for name in names)
+
+
+def _certificates(certificates: list[JsonObject]) -> Iterable[tuple[str, ...]]:
+    for one in certificates:
+        yield one["name"], cell(one["valid_until"]), cell(one["days_left"])
 
 
 def _workers(workers: list[JsonObject]) -> Iterable[tuple[str, ...]]:

@@ -7,12 +7,14 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from agent.errors import AgentError, ControlError, KeyMissing
+from agent.hookspecs import FORMER
 from agent.key_material import fingerprint, key_uses
 from agent.key_material.certificates import public_key_pem, validity
+from agent.key_material.fingerprints import kept_fingerprint
 from agent.key_material.making import generate, public_pem
 from agent.key_material.pairs import demand_pair
 from agent.key_material.uses import CERTIFICATE
-from agent.keys import DATA_KEY, FORMER, OWN_NAMES, KeyRing, decode_data_key
+from agent.keys import DATA_KEY, OWN_NAMES, KeyRing, decode_data_key, is_reference
 
 if TYPE_CHECKING:
     from agent.events import JsonObject
@@ -63,7 +65,7 @@ class KeyHandlers:
         elif name in OWN_NAMES:
             raise _untouchable(name)
         value = self._as_public_key(name, value)
-        digests = [fingerprint(use.kind, value) for use in self._uses.get(name, ())]
+        digests = [self._digest(use.kind, value) for use in self._uses.get(name, ())]
         if args["certificate"]:
             demand_pair(value, args["certificate"])
         self._keep(name, value, args["certificate"], rotate=args["rotate"])
@@ -127,6 +129,13 @@ class KeyHandlers:
         self._record("keys.remove", name, args["who"])
         return {"name": name, "removed": True}
 
+    def _digest(self, kind: str, value: str) -> str:
+        """Of a key in a device: that the device has it."""
+        if not is_reference(value):
+            return fingerprint(kind, value)
+        device = self._ring.open_reference(value.strip())
+        return fingerprint(kind.replace("private", "public"), device.public_pem())
+
     def _keep(self, name: str, value: str, certificate: str, *, rotate: bool) -> None:
         """The companion certificate first: a key is in use as soon as it is there."""
         if certificate:
@@ -166,7 +175,7 @@ class KeyHandlers:
         if kind and entry["present"]:
             try:
                 text = self._ring.get(name)
-                entry["fingerprint"] = fingerprint(kind, text)
+                entry["fingerprint"] = kept_fingerprint(self._ring, kind, name)
                 entry["valid_until"] = validity(text).until.isoformat() if "BEGIN CERT" in text else ""
             except AgentError as error:
                 entry["problem"] = error.message

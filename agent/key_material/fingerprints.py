@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from agent.errors import KeyRejected
 from agent.key_material import rsa_keys
 from agent.key_material.certificates import read_certificate
+
+if TYPE_CHECKING:
+    from agent.keys import KeyRing
 
 _FINGERPRINT_DIGITS: Final = 16
 
@@ -46,6 +49,15 @@ def _either(text: str, first: str, second: str) -> str:
             return fingerprint(second, text)
         except KeyRejected:
             raise as_first from None
+
+
+def kept_fingerprint(ring: KeyRing, kind: str, name: str) -> str:
+    """The fingerprint of a key that is kept, or that is in a device. Raises KeyMissing, KeyRejected,
+    ConfigurationError."""
+    device = ring.hardware(name)
+    if device is None:
+        return fingerprint(kind, ring.get(name))
+    return fingerprint(kind.replace("private", "public"), device.public_pem())
 
 
 def _sm2_public(text: str) -> str:

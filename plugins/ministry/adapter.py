@@ -113,8 +113,7 @@ class MinistryAdapter(Unaided):
         outer = outcomes.outer_outcome(response, harmless=draft.harmless)
         if isinstance(outer, Outcome):
             return outer
-        own, peer = self._keys_to_open()
-        data = codec.open_data(outer, own, peer, self.settings.sm2_layout)
+        data = self._opened(outer)
         spec = self.catalog.transaction(draft.transaction)
         outcome = outcomes.business_outcome(spec, draft, data)
         return self._downloads.proceed(
@@ -179,6 +178,19 @@ class MinistryAdapter(Unaided):
             raise ConfigurationError(
                 f"部级平台的密钥不能使用：{error.message}", hint=error.hint, details=error.details
             ) from error
+
+    def _opened(self, sealed: codec.Sealed) -> JsonObject:
+        """By the present keys; while a former generation is kept, by that too."""
+        layout, (own, peer) = self.settings.sm2_layout, self._keys_to_open()
+        try:
+            return codec.open_data(sealed, own, peer, layout)
+        except CryptoError:
+            for other, its in self.keys.former_pairs():
+                try:
+                    return codec.open_data(sealed, other, its, layout)
+                except CryptoError:
+                    continue
+            raise
 
     def _keys_to_open(self) -> tuple[PrivateKey, PublicKey]:
         """The request went out with these keys; that they are gone says nothing about its fate."""

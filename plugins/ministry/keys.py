@@ -6,9 +6,12 @@ public part is then the peer's.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 from agent.crypto import PrivateKey, PublicKey, load_private, load_public
 from agent.errors import KeyRejected
-from agent.hookspecs import KeySource
+from agent.hookspecs import KeySource, generations
 
 
 class Keys:
@@ -32,6 +35,13 @@ class Keys:
         if self._public is None or self._public[0] != text:
             self._public = (text, _load_peer(text))
         return self._public[1]
+
+    def former_pairs(self) -> Iterator[tuple[PrivateKey, PublicKey]]:
+        """Every other pair of generations that an answer may be sealed for and signed with, while one side
+        or the other has just changed its key. Raises KeyRejected."""
+        owns = [load_private(text) for text in generations(self._source, self._own)]
+        peers = [_load_peer(text) for text in generations(self._source, self._peer)]
+        yield from list(product(owns, peers))[1:]
 
     def __repr__(self) -> str:
         return f"Keys(own={self._own!r}, peer={self._peer!r})"

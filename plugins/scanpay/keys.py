@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from agent.crypto import load_private, load_public
 from agent.errors import KeyRejected
@@ -10,7 +11,23 @@ from agent.key_material import rsa_keys
 from agent.key_material.certificates import public_key_pem
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.hashes import HashAlgorithm
+
+    from agent.hookspecs import HardwareKey
     from plugins.scanpay.signatures import Private, Public
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceKey:
+    """A merchant's key in a device, with the operations of an RSA key that signing and envelopes use."""
+
+    device: HardwareKey
+
+    def sign(self, data: bytes, _padding: Any, algorithm: HashAlgorithm) -> bytes:
+        return self.device.sign(data, f"rsa-pkcs1v15-{algorithm.name}")
+
+    def decrypt(self, data: bytes, _padding: Any) -> bytes:
+        return self.device.decrypt(data, "rsa-pkcs1v15")
 
 
 def read_private(text: str) -> Private:

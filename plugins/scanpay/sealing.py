@@ -6,16 +6,20 @@ signature verified.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected
-from agent.hookspecs import KeySource
+from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected, SignatureRejected
+from agent.hookspecs import KeySource, generations, hardware_key
 from plugins.scanpay import envelopes, signatures
 from plugins.scanpay.forms import Received
-from plugins.scanpay.keys import read_private, read_public
+from plugins.scanpay.keys import DeviceKey, read_private, read_public
 from plugins.scanpay.profiles import Envelope, Profile
+
+if TYPE_CHECKING:
+    from plugins.scanpay.signatures import Private, Public
 
 PLATFORM_SIGNATURE: Final = "pltfirmsignature"
 
@@ -43,6 +47,10 @@ class Kept(Generic[_Key]):
         self._read = read
         self._last: tuple[str, _Key] | None = None
 
+    def all(self) -> list[_Key]:
+        """The key, and its former generation while that is kept. Raises KeyMissing or KeyRejected."""
+        return [self.get(), *(self._read(text) for text in list(generations(self._source, self._name))[1:])]
+
     def get(self) -> _Key:
         """Raises KeyMissing or KeyRejected."""
         text = self._source.get(self._name)
@@ -53,6 +61,14 @@ class Kept(Generic[_Key]):
 
     def __repr__(self) -> str:
         return f"Kept({self._name!r})"
+
+
+class KeptPrivate(Kept["Private"]):
+    """One that may also be in a device."""
+
+    def get(self) -> Private:
+        device = hardware_key(self._source, self._name)
+        return super().get() if device is None else DeviceKey(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +92,8 @@ class KeySealing:
         names: SignatureNames = SignatureNames(),
     ) -> None:
         self._profile = profile
-        self._merchant = Kept(source, merchant, read_private)
-        self._infosys = Kept(source, infosys, read_private)
+        self._merchant = KeptPrivate(source, merchant, read_private)
+        self._infosys = KeptPrivate(source, infosys, read_private)
         self._platform = Kept(source, platform, read_public)
         self._names = names
 
@@ -101,10 +117,21 @@ class KeySealing:
         try:
             if self._profile.envelope is Envelope.DES and envelopes.SEALED in received.names():
                 received = envelopes.open_answer(received, session, self._merchant.get())
-            platform = self._platform.get()
+            platforms = self._platform.all()
         except KeyMissing as error:
             # The request went out with these keys; that they are gone says nothing about its fate.
             raise CryptoError("收到应答，但密钥已不可用", hint=error.hint, details=error.details) from error
         signature = received.value(PLATFORM_SIGNATURE)
-        signatures.verify(self._profile, received.pairs, signature, platform)
+        self._verify(received, signature, platforms)
         return received
+
+    def _verify(self, received: Received, signature: str, platforms: Sequence[Public]) -> None:
+        """By the platform's key, or by the one before it while that is kept. Raises what the first does."""
+        try:
+            signatures.verify(self._profile, received.pairs, signature, platforms[0])
+        except SignatureRejected:
+            for former in platforms[1:]:
+                with suppress(CryptoError):
+                    signatures.verify(self._profile, received.pairs, signature, former)
+                    return
+            raise

@@ -18,7 +18,9 @@ from plugins.scanpay.profiles import Form, Hash, Profile
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
-    Private: TypeAlias = RSAPrivateKey | Sm2Private
+    from plugins.scanpay.keys import DeviceKey
+
+    Private: TypeAlias = RSAPrivateKey | Sm2Private | DeviceKey
     Public: TypeAlias = RSAPublicKey | Sm2Public
 
 Pairs: TypeAlias = Iterable[tuple[str, str]]
