@@ -93,7 +93,7 @@ class _Taking:
             one, its_keys = self._row(row, fields, values)
             rows.append(one)
             row_keys.append(its_keys)
-        return Owed({**head, self.spec.list: rows}, self.needs, keys, row_keys)
+        return Owed({**head, self.spec.list: rows}, self.needs, keys, row_keys if any(row_keys) else ())
 
     def _row(self, row: Json, fields: Sequence[FieldSpec], head: JsonObject) -> tuple[Json, JsonObject]:
         if not isinstance(row, dict):
