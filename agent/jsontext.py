@@ -75,7 +75,7 @@ def write_bytes(value: Json) -> bytes:
 
 def _without_long(value: Json, mark: str, long: list[str]) -> Json:
     if isinstance(value, str):
-        if len(value) < LONG or not _PLAIN.fullmatch(value):
+        if len(value) < LONG or not _is_plain(value):
             return value
         long.append(value)
         return mark
@@ -84,6 +84,10 @@ def _without_long(value: Json, mark: str, long: list[str]) -> Json:
     if isinstance(value, list):
         return [_without_long(child, mark, long) for child in value]
     return value
+
+
+def _is_plain(text: str) -> bool:
+    return all(_PLAIN.fullmatch(text, start, start + LONG) for start in range(0, len(text), LONG))
 
 
 def write_canonical(value: Json) -> bytes:
