@@ -142,7 +142,9 @@ def test_a_name_that_is_cut_within_a_character_is_put_together() -> None:
 
 def test_a_record_of_another_tag_is_not_taken_for_the_wanted_one() -> None:
     """A card that takes the tag for a number gives some record: the tag in the answer decides."""
-    applet = Applet(profile("1.0", naming=Naming.NUMBER))
+    plain = profile("1.0", naming=Naming.NUMBER)
+    others = dict.fromkeys(range(32, 48), b"another record")
+    applet = Applet(replace(plain, person={**others, **plain.person}))
 
     def confused(command: bytes) -> bytes:
         if command[1] == 0xB2 and command[3] in {0x00, 0x28, 0x30}:
