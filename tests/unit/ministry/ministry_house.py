@@ -4,6 +4,7 @@ real ones, between them a wire that loses what the platform's fault switches say
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,7 @@ from tests.unit.ministry.simulator.forms import SAMPLES
 ACCESS_KEY = "510000001"
 LANE = LaneKey("ministry", ACCESS_KEY)
 NOW = datetime(2026, 3, 15, 10, 0, 0, 123000, tzinfo=BEIJING)
+PDF = base64.b64encode(b"%PDF-1.4 plan").decode()
 LOST = (Delivery.NOTHING, Delivery.RESET, Delivery.CUT)
 
 
@@ -105,8 +107,9 @@ class House(Bench):
         return accepted.submission
 
     def sample(self, transaction: str, *rows: JsonObject, **head: Any) -> JsonObject:
-        """The platform's own sample of a transaction, changed."""
-        return SAMPLES[transaction].data(list(rows or [{}]), head)
+        """The platform's own sample of a transaction, changed; its files are what their names say."""
+        changed = [{"filecont": PDF, **row} if transaction == "GYU002" else row for row in rows or [{}]]
+        return SAMPLES[transaction].data(changed, head)
 
     def done(self, transaction: str, *rows: JsonObject, **head: Any) -> JsonObject:
         """Submit a sample and let the lanes work; its result, which must be acceptance."""
