@@ -311,7 +311,7 @@ def test_a_scan_that_nobody_asked_for_yet_is_not_delivered_later(gun: VirtualSca
 def test_from_the_last_character_to_the_commit_takes_less_than_20_ms(
     gun: VirtualScanner, tmp_path: Path
 ) -> None:
-    """The 99th percentile; what other processes do meanwhile only adds, so the best of three series counts."""
+    """The 99th percentile; other processes only add to it, so the best of three series counts."""
     store = EventStore(tmp_path / "events.db")
     committed: queue.Queue[float] = queue.Queue()
 
