@@ -31,8 +31,8 @@ kill-long: $(STAMP)
 service-check:
 	@$(PYTHON) .ci/service_check.py
 
-windows-check:
-	@$(PYTHON) .ci/windows_check.py
+windows-check: $(STAMP)
+	@$(BIN)/python .ci/windows_check.py
 
 setup: $(STAMP)
 

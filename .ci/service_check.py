@@ -441,7 +441,6 @@ def driven(what: str, place: str) -> None:
     """``keys FOLDER``: the platform's key files, and ours as JSON; ``drop INBOX``; ``ledger URL``."""
     import base64
     import secrets
-    from importlib.resources import files
 
     from agent.crypto.keys import generate
     from agent.transport.base import TransportSettings
@@ -458,7 +457,7 @@ def driven(what: str, place: str) -> None:
         }
         print(json.dumps(made))
     elif what == "drop":
-        sample = min((files("agent.demo") / "samples").iterdir(), key=lambda entry: entry.name)
+        sample = Path(__file__).parent / "samples" / "1-admission.json"
         aside = Path(place, f"{sample.name}.tmp")
         aside.write_bytes(sample.read_bytes())
         aside.chmod(0o640)
