@@ -359,8 +359,9 @@ class Completion:
 
     ``warnings`` reach the result. ``refused`` ends the message here, unsent: only what is known to
     be wrong; history that is missing warns and passes. ``alone``: what comes later may go on as if the
-    refused message had not been there, unless it asked to come ``after`` it. ``awaits`` holds the message until facts
-    exist: it blocks nobody meanwhile, and is completed anew when its turn comes at its old place.
+    refused message had not been there, unless it asked to come ``after`` it. ``awaits`` holds the
+    message until facts exist: it blocks nobody meanwhile, and is completed anew when its turn comes at
+    its old place.
     """
 
     draft: Draft = field(repr=False)

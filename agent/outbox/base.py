@@ -113,9 +113,7 @@ class Transaction(Protocol):
         when nothing is missing."""
         ...
 
-    def refuse(
-        self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False
-    ) -> Settled:
+    def refuse(self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False) -> Settled:
         """What is known of earlier messages shows that a ready message is wrong: it ends invalid.
         ``alone``: it blocks only what is to come ``after`` its submission."""
         ...

@@ -88,9 +88,7 @@ class SqliteTransaction:
     def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
         holding.hold(self._work, message, awaits)
 
-    def refuse(
-        self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False
-    ) -> Settled:
+    def refuse(self, message: int, faults: Sequence[Fault], now: datetime, *, alone: bool = False) -> Settled:
         return settling.refuse(self._work, message, faults, now, alone=alone)
 
     def give_slots(self, message: int, values: Mapping[str, str]) -> None:
