@@ -36,14 +36,16 @@ class StageError(AgentError):
     code = "stage"
 
 
-def eventually(holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S) -> None:
+def eventually(
+    holds: Callable[[], bool], what: str, patience_s: float = PATIENCE_S, every_s: float = 0.01
+) -> None:
     """Wait until a condition of another process holds. Raises StageError when it does not in time."""
     deadline = time.monotonic() + patience_s
     pause = threading.Event()
     while not holds():
         if time.monotonic() > deadline:
             raise StageError(f"等待超时：{what}", hint="查看 agent.log 与 platform.log")
-        pause.wait(0.01)
+        pause.wait(every_s)
 
 
 def program() -> list[str]:

@@ -16,7 +16,8 @@ A protocol ships its story as a package of data: ``story.toml`` and the files th
     settled_by = "inquiry"            # "answer" unless given
     [[act.proof]]                     # checked when the act is over
     ledger = "GYU102"                 # what the platform did, in order
-    calls = [500, 500, 200]           # rows of each call
+    calls = [500, 500, 200]           # rows of each of the latest calls
+    keys = "detail:"                  # only effects whose keys begin so; all unless given
     [[act.proof]]
     downloads = "GYD101"              # files that the agent left for the HIS
     files = 1
@@ -58,6 +59,7 @@ class Proof:
 
     ledger: str = ""
     calls: tuple[int, ...] = ()
+    keys: str = ""
     downloads: str = ""
     files: int = 0
 
