@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 CARDS  := $(if $(wildcard /usr/include/PCSC/winscard.h),-cards)
 STAMP  := $(VENV)/.installed$(CARDS)
 
-.PHONY: demo test check bench kill-long service-check windows-check setup clean
+.PHONY: demo test check bench kill-long dist service-check windows-check setup clean
 
 demo: $(STAMP)
 	@$(BIN)/his-agent demo
@@ -30,6 +30,11 @@ kill-long: $(STAMP)
 
 service-check:
 	@$(PYTHON) .ci/service_check.py
+
+# The wheel, and what is in it.
+dist: $(STAMP)
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	@$(BIN)/python .ci/sbom.py dist/his-agent.cdx.json
 
 windows-check: $(STAMP)
 	@$(BIN)/python .ci/windows_check.py

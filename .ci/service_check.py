@@ -480,6 +480,10 @@ def check() -> None:
         wheel = build_wheel(room)
         step("a fresh prefix")
         install_wheel(wheel, prefix)
+        bill = room / "his-agent.cdx.json"
+        run(prefix / "bin/python", "-I", TREE / ".ci" / "sbom.py", bill, cwd="/")
+        listed = json.loads(bill.read_text("utf-8"))["components"]
+        demand(len(listed) > 10, f"its bill of materials lists {len(listed)} packages")
         step("the unit")
         config = image / "etc/his-agent/his-agent.toml"
         unit = Unit(install_unit(image, prefix, config), image)

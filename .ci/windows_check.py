@@ -309,6 +309,13 @@ def freeze(wine: Wine) -> Path:
     )
     folder = dist / "his-agent"
     demand((folder / "his-agent.exe").exists(), "one folder with his-agent.exe")
+    bill = folder / "sbom.cdx.json"
+    wine(wine.python, windows_path(TREE / ".ci" / "sbom.py", wine), windows_path(bill, wine))
+    listed = {one["name"] for one in json.loads(bill.read_text("utf-8"))["components"]}
+    demand(
+        {"pywin32", "cryptography", "keyring"} <= listed,
+        f"its bill of materials lists {len(listed)} packages",
+    )
     version = wine(
         wine.python,
         "-c",
