@@ -1,0 +1,182 @@
+"""The ledger of orders and cycles, kept as facts: what the agent knows of each, outliving its messages.
+
+=================== ============================= ==================== ===================================
+kind                key                           member               value
+=================== ============================= ==================== ===================================
+``order-state``     hospcode, orderid                                  :class:`Order` as JSON
+``cycle-order``     hospcode, busicycleno         orderid              ``pos``, ``nag`` or both: which lines
+                                                                       of the cycle's reconciliation file it
+                                                                       may have
+``cycle-state``     hospcode                      busicycleno          :class:`Cycle` as JSON
+``reconciled``      hospcode, busicycleno                              ``clean``, or what is not
+=================== ============================= ==================== ===================================
+
+An order enters when its first request is claimed, before a byte of it leaves; every answer, inquiry or
+decision that changes it replaces its value. Orders are never forgotten: an orderid is unique for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any, Final
+
+from agent import jsontext
+from agent.events import History, Identifier
+
+ORDER_STATE: Final = "order-state"
+CYCLE_ORDER: Final = "cycle-order"
+CYCLE_STATE: Final = "cycle-state"
+RECONCILED: Final = "reconciled"
+CLEAN: Final = "clean"
+PAYMENT_LINE, REFUND_LINE = "pos", "nag"
+
+
+class State(StrEnum):
+    """What became of an order. The last five are how every payment ends."""
+
+    ASKED = "asked"
+    """Its payment is under way, or of unknown fate."""
+    PREPARED = "prepared"
+    """ST021 calculated it; nobody paid yet."""
+    REGISTERED = "registered"
+    """ST023 registered a stay or a visit under it; nobody paid yet."""
+    WITHDRAWN = "withdrawn"
+    """ST024 took the registration back."""
+    PAID = "paid"
+    NOT_PAID = "not-paid"
+    CANCELLED = "cancelled"
+    REFUNDED = "refunded"
+    DISPUTED = "disputed"
+    """It was told as not paid, and the platform now says that it is."""
+
+
+PAYMENT_ENDS: Final = frozenset({State.PAID, State.NOT_PAID, State.CANCELLED, State.REFUNDED, State.DISPUTED})
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order. Times are ISO 8601 with offset, amounts as sent; "" is not known.
+
+    ``kind`` is the transaction that made it (ST007, ST021, ST023), ``by`` the one that changed it last
+    and ``proof`` how that is known: ``answer``, ``inquiry``, ``negatives``, ``callback``, ``statement``,
+    ``decision``. ``owner`` is the HIS's id of the submission that made it. ``doing`` is a payment, refund
+    or cancellation on its way. ``orderamt`` is what was to be paid; the four shares are the settlement's.
+    """
+
+    hospcode: str
+    orderid: str = field(repr=False)
+    state: State
+    kind: str
+    cycle: str
+    operatorid: str = field(repr=False)
+    region: str
+    at: str
+    by: str
+    owner: str = field(default="", repr=False)
+    doing: str = ""
+    proof: str = ""
+    orderamt: str = field(default="", repr=False)
+    total: str = field(default="", repr=False)
+    fund: str = field(default="", repr=False)
+    account: str = field(default="", repr=False)
+    cash: str = field(default="", repr=False)
+    balanceno: str = field(default="", repr=False)
+    refund_cycle: str = ""
+    refundno: str = field(default="", repr=False)
+
+    @property
+    def amount(self) -> Decimal:
+        """What was paid, else what is to be paid; 0 where neither is known."""
+        return Decimal(self.total or self.orderamt or "0")
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether what is to come of it is not known yet."""
+        return self.state is State.ASKED or bool(self.doing)
+
+    def facts(self) -> tuple[Identifier, ...]:
+        """What an outcome gives to keep it so."""
+        kept = [Identifier(ORDER_STATE, (self.hospcode, self.orderid), _write(self))]
+        lines = {self.cycle: PAYMENT_LINE}
+        if self.refund_cycle:
+            both = self.refund_cycle == self.cycle
+            lines[self.refund_cycle] = f"{PAYMENT_LINE} {REFUND_LINE}" if both else REFUND_LINE
+        kept += [
+            Identifier(CYCLE_ORDER, (self.hospcode, cycle), lines[cycle], self.orderid)
+            for cycle in lines
+            if cycle
+        ]
+        return tuple(kept)
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One 业务周期 that this agent opened or used; ``region`` is aae139."""
+
+    hospcode: str
+    number: str
+    operatorid: str = field(repr=False)
+    region: str
+    opened_at: str
+    open: bool = True
+
+    def fact(self) -> Identifier:
+        return Identifier(CYCLE_STATE, (self.hospcode,), _write(self), self.number)
+
+
+def order_of(history: History, hospcode: str, orderid: str) -> Order | None:
+    """An order as it stands; None for one that this agent never had."""
+    text = history.value(ORDER_STATE, (hospcode, orderid))
+    return None if text is None else read_order(text)
+
+
+def orders_of(history: History, hospcode: str, cycle: str) -> tuple[Order, ...]:
+    """The orders with a payment or a refund in a cycle, by orderid."""
+    members = sorted(history.values(CYCLE_ORDER, (hospcode, cycle)))
+    found = (order_of(history, hospcode, orderid) for orderid in members)
+    return tuple(order for order in found if order is not None)
+
+
+def cycles_of(history: History, hospcode: str) -> tuple[Cycle, ...]:
+    """All cycles, the oldest first."""
+    found = (read_cycle(text) for text in history.values(CYCLE_STATE, (hospcode,)).values())
+    return tuple(sorted(found, key=lambda cycle: (cycle.opened_at, cycle.number)))
+
+
+def cycle_of(history: History, hospcode: str, number: str) -> Cycle | None:
+    text = history.value(CYCLE_STATE, (hospcode,), number)
+    return None if text is None else read_cycle(text)
+
+
+def is_clean(history: History, hospcode: str, cycle: str) -> bool:
+    """Whether the cycle's latest reconciliation found no difference that is still open."""
+    return history.value(RECONCILED, (hospcode, cycle)) == CLEAN
+
+
+def total_of(orders: Iterable[Order]) -> Decimal:
+    """What these orders moved: what is paid or disputed, exactly."""
+    moved = (State.PAID, State.DISPUTED)
+    return sum((order.amount for order in orders if order.state in moved), Decimal(0))
+
+
+def read_order(text: str) -> Order:
+    """Raises ValueError for what :meth:`Order.facts` did not write."""
+    held = _read(text, Order)
+    return Order(**{**held, "state": State(held["state"])})
+
+
+def read_cycle(text: str) -> Cycle:
+    """Raises ValueError for what :meth:`Cycle.fact` did not write."""
+    return Cycle(**_read(text, Cycle))
+
+
+def _write(record: Order | Cycle) -> str:
+    return jsontext.write({one.name: getattr(record, one.name) for one in fields(record)})
+
+
+def _read(text: str, kind: type[Order | Cycle]) -> dict[str, Any]:
+    held = jsontext.read_object(text)
+    return {one.name: held[one.name] for one in fields(kind) if one.name in held}
