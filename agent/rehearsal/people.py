@@ -1,4 +1,4 @@
-"""Invented people for the rehearsals of all protocols: their identity numbers fail the checksum on purpose."""
+"""Invented people for all rehearsals: their identity numbers fail the checksum on purpose."""
 
 from __future__ import annotations
 
