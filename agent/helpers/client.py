@@ -137,7 +137,7 @@ class HelperProcess:
         number = answer.get("number")
         reason = str(answer["error"])
         shown = f"{reason} {number}" if number is not None else reason
-        log.info(
+        log.debug(
             "helper refused", helper=self.name, reason=reason, number=number, detail=answer.get("detail")
         )
         return HelperRefused(

@@ -53,6 +53,10 @@ class DriverBackend:
     def label(self) -> str:
         return self._helper.name
 
+    @property
+    def given(self) -> bool:
+        return self._lying
+
     def next_card(self) -> CardSession | None:
         """The driver tells of no insertions: it is asked, and says by a number that there is no card. The
         same number again says nothing new."""

@@ -156,6 +156,11 @@ class CardBackend(Protocol):
     @property
     def label(self) -> str: ...
 
+    @property
+    def given(self) -> bool:
+        """Whether a card that was given still lies in it."""
+        ...
+
     def next_card(self) -> CardSession | None:
         """Waits a fraction of a second for a card that was not given before. Raises DeviceError."""
         ...

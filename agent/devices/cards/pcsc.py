@@ -43,6 +43,10 @@ class PcscBackend:
     def label(self) -> str:
         return "、".join(self._readers) or self._wanted
 
+    @property
+    def given(self) -> bool:
+        return bool(self._given)
+
     def next_card(self) -> CardSession | None:
         scard = library()
         if self._context is None:

@@ -91,6 +91,7 @@ class CardSource:
         self._stopping = stopping
         self._handover = Handover(settings.name, clock, stopping, self._show_failing)
         self._want = settings.always
+        self._asked = False
         self._backoff = Backoff(first_s=0.5, cap_s=5.0)
         self._state = IDLE
         self._delivered = 0
@@ -108,6 +109,7 @@ class CardSource:
     def want(self, want: Want) -> None:
         """What waits for a card now; ``NOTHING`` falls back to what is always wanted."""
         self._want = self._settings.always if want is Want.NOTHING else want
+        self._asked = want is not Want.NOTHING
         self.wakeup.set()
 
     def settle(self, event_id: str, proofs: Proofs) -> None:
@@ -153,7 +155,7 @@ class CardSource:
     def _use(self, session: CardSession) -> None:
         card = session.read()
         if session.uncertain and card.card_id == self._last:
-            self._show(DeviceCondition.READY, "card_again", "还是同一张卡：请拔出后重新插入")
+            self._show_again()
             return
         challenge = session.challenge(card) if self._want is Want.AUTHENTICATE else None
         now = self._clock.now()
@@ -163,7 +165,7 @@ class CardSource:
         verdict = self._handover.until_stored(lambda: self._deliver(event), event.id)
         if verdict is None:
             return
-        self._last = card.card_id
+        self._last, self._asked = card.card_id, False
         self._delivered += 1
         if challenge is not None and verdict is ScanVerdict.TAKEN:
             self._show(DeviceCondition.READY, "card_held", "正在联网认证，请不要拔卡")
@@ -198,9 +200,16 @@ class CardSource:
 
     # -- state --------------------------------------------------------------------------------------
     def _rest(self) -> None:
-        """Nothing new: what was said of the last card stays until there is another."""
-        if self._state.condition is not DeviceCondition.READY and not self._of_a_card():
+        """Nothing new: what was said of the last card stays until there is another, or until something
+        else waits for a card and that one still lies there."""
+        if self._asked and self._backend.given:
+            self._show_again()
+        elif self._state.condition is not DeviceCondition.READY and not self._of_a_card():
             self._show(DeviceCondition.READY, "ready", "正常，等待插卡")
+
+    def _show_again(self) -> None:
+        if self._state.reason != "card_again":
+            self._show(DeviceCondition.READY, "card_again", "读卡器里还是刚才那张卡：请拔出后重新插入")
 
     def _of_a_card(self) -> bool:
         return self._state.reason.startswith("card") and self._state.reason != "card_service"

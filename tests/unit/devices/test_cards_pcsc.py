@@ -75,6 +75,7 @@ def test_the_same_card_is_given_again_only_after_it_was_taken_out(
     station.next()
     station.until("card_read")
     station.source.want(Want.READ)  # the next patient's submission waits, the card still lies there
+    assert "请拔出后重新插入" in station.until("card_again").sentence
     assert station.events.empty()
     reader.pull()
     reader.insert(Applet(profile("2.0")))
@@ -272,7 +273,7 @@ def test_a_card_that_stayed_in_while_the_service_was_restarted_is_not_given_twic
     reader.insert(Applet(profile("1.0")))
     reader.until_present()
     station.source.want(Want.READ)
-    assert "同一张卡" in station.until("card_again").sentence
+    assert "刚才那张卡" in station.until("card_again").sentence
     assert station.events.empty()
     reader.pull()
     reader.insert(Applet(profile("1.0")))  # now it was seen to leave
