@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,32 +25,45 @@ def connect_writer(path: Path) -> sqlite3.Connection:
     deleted is overwritten."""
     if not path.exists():
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-    connection = _connect(path, _WRITER_CACHE_KIB)
-    for pragma in (
+    return _connect(
+        path,
+        _WRITER_CACHE_KIB,
         "journal_mode = WAL",
         "synchronous = FULL",
         "secure_delete = ON",
         "foreign_keys = ON",
         "journal_size_limit = 16777216",
-    ):
-        connection.execute(f"PRAGMA {pragma}")
-    return connection
+    )
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:
-    connection = _connect(path, _READER_CACHE_KIB)
-    connection.execute("PRAGMA query_only = ON")
-    return connection
+    return _connect(path, _READER_CACHE_KIB, "query_only = ON")
 
 
-def _connect(path: Path, cache_kib: int) -> sqlite3.Connection:
+def _connect(path: Path, cache_kib: int, *pragmas: str) -> sqlite3.Connection:
+    """An open connection, or none at all: Windows lets no open file be moved aside. Closing one that
+    failed would take the write-ahead log of a damaged database with it; that is kept."""
     connection = sqlite3.connect(
         path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False, cached_statements=256
     )
     connection.row_factory = sqlite3.Row
-    connection.execute(f"PRAGMA cache_size = -{cache_kib}")
-    connection.execute("PRAGMA temp_store = MEMORY")
+    try:
+        for pragma in (f"cache_size = -{cache_kib}", "temp_store = MEMORY", *pragmas):
+            connection.execute(f"PRAGMA {pragma}")
+    except BaseException:
+        _close_keeping_log(connection, path)
+        raise
     return connection
+
+
+def _close_keeping_log(connection: sqlite3.Connection, path: Path) -> None:
+    log = path.with_name(f"{path.name}-wal")
+    copy = path.with_name(f"{path.name}-wal.kept")
+    if log.exists():
+        shutil.copyfile(log, copy)
+    connection.close()
+    if copy.exists():
+        copy.replace(log)
 
 
 # -- errors -----------------------------------------------------------------------------------------------

@@ -55,8 +55,8 @@ def test_every_setting_reaches_its_field(tmp_path: Path) -> None:
     assert (alpha.transport.connect_timeout_s, alpha.transport.answer_timeout_s) == (1.5, 2)
     assert alpha.transport.verify is False
     (folder,) = config.folders
-    assert (folder.name, folder.system, folder.inbox) == ("ward", "alpha", Path("/his/out"))
-    assert (folder.results, folder.taking) == (tmp_path / "root/answers", Path("/his/out/.taking"))
+    assert (folder.name, folder.system, folder.inbox) == ("ward", "alpha", tmp_path / "/his/out")
+    assert (folder.results, folder.taking) == (tmp_path / "root/answers", tmp_path / "/his/out/.taking")
     assert (folder.encoding, folder.settle_ms, folder.marker) == ("gb18030", 50, ".ok")
     assert (folder.result_format, folder.result_encoding) == ("ini", "gb18030")
     assert (config.log.level, config.log.keep, config.keys.allow_backends) == ("debug", 3, ("a.B",))
