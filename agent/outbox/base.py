@@ -27,7 +27,7 @@ from typing import Protocol
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Awaited, Draft, History, JsonObject, Outcome
+from agent.events import Awaited, Draft, Forget, History, Identifier, JsonObject, Outcome
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -43,10 +43,15 @@ from agent.outbox.model import (
     NewSubmission,
     ReplyAddress,
     Settled,
+    WaitView,
 )
 
 Resolved = Callable[[str, Draft, Mapping[str, str], JsonObject], Outcome]
 """What a message yields that a person knows to be accepted: system, draft, wire ids, given data."""
+
+
+Acknowledged = Callable[[str, Draft, JsonObject, History], Outcome]
+"""What a HIS's receipt of an accepted message yields: system, draft, what the message brought, facts."""
 
 
 class Transaction(Protocol):
@@ -87,6 +92,25 @@ class Transaction(Protocol):
         """End a stage as invalid: none of its messages will be sent."""
         ...
 
+    # -- scans and cards ------------------------------------------------------------------------
+    def scan_known(self, event_id: str) -> bool:
+        """Whether a scan of this event is stored, for a wait or as a submission of its own."""
+        ...
+
+    def take_scan(self, submission: int, event_id: str, content: JsonObject) -> bool:
+        """Store what was scanned for a submission that waits (``NewSubmission.wait``); false when the event
+        is known or nothing waits any more. The scan that completes it is stored together with
+        :meth:`fulfil`."""
+        ...
+
+    def undo_scan(self, submission: int, who: str) -> bool:
+        """Forget the last scan of one that waits; false when there is none."""
+        ...
+
+    def lapse(self, submission: int, now: datetime) -> bool:
+        """Nobody scanned in time: it ends expired. False when it waits no more."""
+        ...
+
     # -- dispatch -------------------------------------------------------------------------------
     def head(
         self,
@@ -105,6 +129,17 @@ class Transaction(Protocol):
 
     def history(self, system: str) -> History:
         """The facts of a system, as this commit sees them."""
+        ...
+
+    def give_facts(
+        self,
+        system: str,
+        identifiers: Iterable[Identifier],
+        forgotten: Iterable[Forget] = (),
+        *,
+        message: int = 0,
+    ) -> None:
+        """Facts go, then facts come, as with an outcome; ``message`` gives them, 0 is the agent itself."""
         ...
 
     def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
@@ -222,8 +257,11 @@ class Transaction(Protocol):
         """Let the followers of a failed message go on; returns how many were released."""
         ...
 
-    def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
-        """The HIS has read the result; returns where it was written."""
+    def acknowledge(
+        self, submission: int, who: str, now: datetime, acknowledged: Acknowledged | None = None
+    ) -> tuple[ReplyAddress, ...]:
+        """The HIS has read the result; returns where it was written. ``acknowledged`` is asked what that
+        means for each accepted message; it may refuse with a ControlError."""
         ...
 
     def note_control(self, event_id: str, done: bool) -> None:
@@ -251,6 +289,13 @@ class Transaction(Protocol):
 
     def register_unknown(self, new: NewSubmission, now: datetime) -> bool:
         """Store a submission that was accepted after the backup, as unknown; false when it is known."""
+        ...
+
+    def keep_facts(
+        self, system: str, identifiers: Iterable[Identifier], forgotten: Iterable[Forget] = ()
+    ) -> None:
+        """Keep what a person decided, or the system told unasked: the forgotten go, then the others come,
+        and who was held for them goes on. They are of no message."""
         ...
 
     # -- the audit trail ------------------------------------------------------------------------
@@ -298,6 +343,10 @@ class Outbox(Protocol):
 
     def flush_replied(self) -> None:
         """Mark what is noted now, if no commit has done so. Raises StoreFull, StoreDamaged."""
+        ...
+
+    def waits(self) -> list[WaitView]:
+        """Submissions that wait for a scan or a card, oldest first."""
         ...
 
     def next_reply_at(self) -> datetime | None: ...

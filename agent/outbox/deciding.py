@@ -6,13 +6,13 @@ from datetime import datetime
 
 from agent.errors import ControlError
 from agent.events import JsonObject, Outcome, Verdict
-from agent.outbox import blocking, claiming, references
+from agent.outbox import blocking, claiming, facts, references
 from agent.outbox.answers import store_answer
-from agent.outbox.base import Resolved
+from agent.outbox.base import Acknowledged, Resolved
 from agent.outbox.model import FINAL, AttemptState, Cancelled, ReplyAddress, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.settling import end, give, withdraw_unsent
-from agent.outbox.staging import AWAITING
+from agent.outbox.staging import WAITING, end_wait
 from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
 from agent.outbox.work import Row, Work
@@ -81,7 +81,8 @@ def find(work: Work, system: str, his_id: str, transaction: str) -> tuple[int, .
 
 def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Cancelled:
     row = _asked(work, "submission", submission)
-    if row["staged"] == AWAITING:
+    if row["staged"] in WAITING:
+        end_wait(work, submission)
         work.run("set_staged", 0, submission)
     elif row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
@@ -142,13 +143,28 @@ def _resend(work: Work, message: Row) -> Settled:
     )
 
 
-def acknowledge(work: Work, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
+def acknowledge(
+    work: Work, submission: int, who: str, now: datetime, acknowledged: Acknowledged | None
+) -> tuple[ReplyAddress, ...]:
     _asked(work, "submission", submission)
+    if acknowledged is not None:
+        _take_over(work, submission, acknowledged)
     _note(work, submission, None, "acknowledge", who, "", now)
     rows = work.all("addresses", submission)
     return tuple(
         ReplyAddress(*work.border.open("reply|address", row["number"], row["address_sealed"])) for row in rows
     )
+
+
+def _take_over(work: Work, submission: int, acknowledged: Acknowledged) -> None:
+    """The protocol hears of it for each accepted message; it may refuse with a ControlError."""
+    for row in work.all("accepted_of", submission):
+        message = work.need("message", row["number"])
+        system = work.systems[message["lane"]]
+        draft, _ = claiming.latest(work, message)
+        answer = work.border.open("answer|content", row["number"], row["content_sealed"])
+        outcome = acknowledged(system, draft, answer["data"], facts.Facts(work, system))
+        give(work, message, outcome)
 
 
 def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent.errors import Fault
-from agent.outbox import blocking, contents, references, staging, storing
+from agent.outbox import blocking, contents, references, staging, storing, waits
 from agent.outbox.auditing import Details
 from agent.outbox.drafts import scope_value
 from agent.outbox.model import FREES_ID, NOBODY, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
 from agent.outbox.references import Claim
 from agent.outbox.scopes import Place
-from agent.outbox.staging import AWAITING, EMPTY, LOADING
+from agent.outbox.staging import AWAITING, EMPTY, LOADING, SCANNING, WAITING
 from agent.outbox.states import QUEUED
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
@@ -21,7 +21,8 @@ from agent.outbox.work import POSITIONS, Row, Work
 
 
 def accept(work: Work, new: NewSubmission) -> Accepted:
-    return _take_in(work, new, staged=AWAITING if new.wants and not new.faults else 0)
+    waits_for = SCANNING if new.wait else AWAITING if new.wants else 0
+    return _take_in(work, new, staged=0 if new.faults else waits_for)
 
 
 def stage(work: Work, new: NewSubmission) -> Accepted:
@@ -31,9 +32,9 @@ def stage(work: Work, new: NewSubmission) -> Accepted:
 
 
 def fulfil(work: Work, submission: int, new: NewSubmission) -> Accepted:
-    """The files that a submission named are there: what kept its place becomes what is to be sent."""
+    """What a submission waited for is there: what kept its place becomes what is to be sent."""
     row = work.need("submission", submission)
-    if row["staged"] != AWAITING:
+    if row["staged"] not in WAITING:
         return Accepted(Receipt.REPLAYED, submission)
     identity = _identity(work, new)
     own = identity.holder is not None and identity.holder["submission"] == submission
@@ -44,12 +45,14 @@ def fulfil(work: Work, submission: int, new: NewSubmission) -> Accepted:
     if faults:
         staging.abandon(work, submission, faults)
         return Accepted(Receipt.STORED if standing is None else Receipt.REFUSED, submission)
+    staging.end_wait(work, submission)
     staging.remove_messages(work, submission)
     about = work.border.open("submission|about", submission, row["about_sealed"])
     about |= {**_about(new, ()), "files": True}
     sealed = work.border.seal("submission|about", submission, about)
     former = identity.holder["submission"] if identity.holder and not own else row["former"]
     work.run("fulfil", identity.key, identity.digest, former, new.rows_total, sealed, submission)
+    work.run("set_valid_until", to_micros(new.valid_until), submission)
     if identity.key is not None:
         work.run("take_id", identity.key, new.transaction, submission)
     staging.extend(work, submission, new.drafts)
@@ -97,6 +100,8 @@ def _take_in(work: Work, new: NewSubmission, *, staged: int) -> Accepted:
         _add_reply(work, new, standing, event_key, due=0 if finished else None)
         work.note("submission.repeated", standing)
         return Accepted(Receipt.REPEATED, standing)
+    occupied = waits.OCCUPIED if staged and new.wait and waits.occupied(work, new.wait) else None
+    standing = standing or occupied
     links = standing if isinstance(standing, Fault) else _links(work, new)
     if isinstance(links, Fault):
         faults = (*new.faults, links)
@@ -213,6 +218,8 @@ def _store(
     for digest, content in new.contents.items():
         contents.keep(work, number, digest, content)
     storing.store_drafts(work, owner, new.drafts, position, last=links.claim is None)
+    if new.wait is not None:
+        waits.begin(work, number, new.wait)
     if links.claim is not None and not staged:
         references.carry_out(work, links.claim, number)
     finish_step(work)
@@ -242,6 +249,7 @@ def _about(new: NewSubmission, faults: Sequence[Fault]) -> dict[str, object]:
         "expired_says": new.expired_says,
         "scopes": [scope_value(scope) for scope in new.scopes],
         "wants": list(new.wants),
+        "awaits": new.wait.says if new.wait else "",
     }
 
 

@@ -81,6 +81,33 @@ NOBODY = ReplyAddress("", "")
 
 
 @dataclass(frozen=True, slots=True)
+class Awaiting:
+    """A submission waits for a scan or a card of ``kind`` at ``station``. ``says`` is told in Chinese
+    meanwhile."""
+
+    station: str
+    kind: str
+    until: datetime
+    says: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitView:
+    """A submission that waits: what it was when it was dropped, and what was scanned for it so far."""
+
+    submission: int
+    system: str
+    transaction: str
+    station: str
+    kind: str
+    until: datetime
+    received_at: datetime
+    occurred_at: datetime
+    body: JsonObject = field(repr=False)
+    scans: tuple[JsonObject, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class NewSubmission:
     """A submission to be stored. ``digest`` is over the normalised data and attachments, never the
     bytes. With ``faults`` it is stored as final ``invalid`` and has no drafts."""
@@ -109,6 +136,8 @@ class NewSubmission:
     rows_total: int = 0
     wants: tuple[str, ...] = field(default=(), repr=False)
     """Files that it names and that are not there yet, or not looked at: its drafts only keep its place."""
+    wait: Awaiting | None = None
+    """A scan or a card that it waits for: its drafts only keep its place, ``body`` completes it."""
     files: bool = False
     """Its messages carry files. Those that came within the data are ``contents``, by digest; the others
     are kept before (:meth:`Transaction.keep_file`)."""

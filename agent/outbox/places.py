@@ -25,6 +25,7 @@ IDENTITY: Final[Mapping[str, tuple[str, ...]]] = {
     "slot": ("submission", "name_key"),
     "fact": ("group_key", "member_key"),
     "download": ("number",),
+    "scan": ("number",),
     "act": ("number",),
     "audit": ("number",),
 }

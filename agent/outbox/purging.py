@@ -10,7 +10,15 @@ from agent.outbox.moments import to_micros
 from agent.outbox.telling import Teller
 from agent.outbox.work import Work
 
-_PARTS = ("purge_attempts", "purge_answers", "purge_drafts", "purge_slots", "purge_acts", "remove_body")
+_PARTS = (
+    "purge_attempts",
+    "purge_answers",
+    "purge_drafts",
+    "purge_slots",
+    "purge_acts",
+    "purge_scans",
+    "remove_body",
+)
 
 
 def purge(work: Work, before: datetime, limit: int) -> int:

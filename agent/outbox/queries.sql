@@ -19,6 +19,7 @@ SELECT (SELECT coalesce(max(number), 0) FROM submission) AS submission,
        (SELECT coalesce(max(number), 0) FROM failure) AS failure,
        (SELECT coalesce(max(number), 0) FROM act) AS act,
        (SELECT coalesce(max(number), 0) FROM download) AS download,
+       (SELECT coalesce(max(number), 0) FROM scan) AS scan,
        (SELECT coalesce(max(number), 0) FROM lane) AS lane;
 
 -- name: lanes
@@ -71,6 +72,48 @@ UPDATE submission SET staged = ? WHERE number = ?;
 -- What kept its place is gone, what is to be sent comes.
 UPDATE submission SET his_key = ?, digest_key = ?, former = ?, rows_total = ?, about_sealed = ?, staged = 1,
     messages = 0, revision = revision + 1 WHERE number = ?;
+
+-- name: set_valid_until
+UPDATE submission SET valid_until = ? WHERE number = ?;
+
+-- ============ what waits for a scan or a card
+
+-- name: wait_at
+SELECT submission FROM wait WHERE station = ? AND kind = ?;
+
+-- name: waits
+-- Everything that waits, oldest first.
+SELECT w.submission, w.station, w.kind, w.until, s.system, s.transaction_code, s.received_at, s.occurred_at,
+    b.content_sealed
+FROM wait w JOIN submission s ON s.number = w.submission JOIN body b ON b.submission = w.submission
+ORDER BY w.submission;
+
+-- name: scans_of
+SELECT number, content_sealed FROM scan WHERE submission = ? AND content_sealed IS NOT NULL ORDER BY number;
+
+-- name: last_scan
+SELECT number FROM scan WHERE submission = ? AND content_sealed IS NOT NULL ORDER BY number DESC LIMIT 1;
+
+-- name: scan_by_event
+SELECT number FROM scan WHERE event_key = ?;
+
+-- name: add_wait
+INSERT INTO wait (submission, station, kind, until) VALUES (?, ?, ?, ?);
+
+-- name: add_scan
+INSERT INTO scan (number, submission, event_key, content_sealed) VALUES (?, ?, ?, ?);
+
+-- name: clear_scan
+UPDATE scan SET content_sealed = NULL WHERE number = ?;
+
+-- name: clear_scans
+UPDATE scan SET content_sealed = NULL WHERE submission = ?;
+
+-- name: remove_wait
+DELETE FROM wait WHERE submission = ?;
+
+-- name: purge_scans
+DELETE FROM scan WHERE submission = ?;
 
 -- name: move_replies
 UPDATE reply SET submission = ?, due_at = ?, written_revision = 0 WHERE submission = ?;
@@ -310,6 +353,11 @@ UPDATE message SET state = 'ready', doubt_since = NULL, negatives = 0, last_nega
 -- name: end_message
 UPDATE message SET state = ?, code = ?, settled_by = ?, settled_attempt = ?, finished_at = ?, unclear = 0
 WHERE number = ?;
+
+-- name: accepted_of
+-- The accepted messages of a submission, with their answers.
+SELECT message.number, answer.content_sealed FROM message JOIN answer ON answer.message = message.number
+WHERE message.submission = ? AND message.state = 'accepted' ORDER BY message.number;
 
 -- name: add_answer
 INSERT INTO answer (message, content_sealed) VALUES (?, ?)
@@ -583,6 +631,10 @@ INSERT OR IGNORE INTO fact_word (word_key, group_key) VALUES (?, ?);
 -- name: fact
 SELECT content_sealed FROM fact WHERE group_key = ? AND member_key = ?;
 
+-- name: fact_giver
+SELECT message.state FROM fact JOIN message ON message.number = fact.message
+WHERE fact.group_key = ? AND fact.member_key = ?;
+
 -- name: facts_of_group
 SELECT member_key, content_sealed FROM fact WHERE group_key = ?;
 
@@ -647,7 +699,7 @@ INSERT INTO download (number, submission, message, system, transaction_code, rec
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: download
-SELECT number, submission, message, records FROM download WHERE number = ?;
+SELECT number, submission, message, transaction_code, records FROM download WHERE number = ?;
 
 -- name: unwritten_of
 -- Whether a message has downloads that are not on disk.

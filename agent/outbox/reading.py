@@ -30,6 +30,7 @@ from agent.outbox.model import (
     MessageView,
     ReplyAddress,
     State,
+    WaitView,
 )
 from agent.outbox.moments import from_micros, iso, to_micros
 from agent.outbox.sealed import Border
@@ -68,6 +69,28 @@ class Reader:
     def close(self) -> None:
         with self._lock:
             self.connection.close()
+
+    # -- scans and cards ----------------------------------------------------------------------------
+    def waits(self) -> list[WaitView]:
+        with self._snapshot():
+            return [self._wait(row, self._all("scans_of", row["submission"])) for row in self._all("waits")]
+
+    def _wait(self, row: Row, scans: list[Row]) -> WaitView:
+        number = row["submission"]
+        return WaitView(
+            submission=number,
+            system=row["system"],
+            transaction=row["transaction_code"],
+            station=row["station"],
+            kind=row["kind"],
+            until=from_micros(row["until"]),
+            received_at=from_micros(row["received_at"]),
+            occurred_at=from_micros(row["occurred_at"]),
+            body=self.border.open("body|content", number, row["content_sealed"]),
+            scans=tuple(
+                self.border.open("scan|content", scan["number"], scan["content_sealed"]) for scan in scans
+            ),
+        )
 
     # -- results ------------------------------------------------------------------------------------
     def due_replies(self, now: datetime, limit: int, skip: frozenset[int] = frozenset()) -> list[DueReply]:

@@ -25,6 +25,7 @@ def hold_unfinished(work: Work, now: datetime) -> int:
     messages worth keeping: its id stays taken."""
     for (submission,) in work.all("staged_any"):
         staging.remove_messages(work, submission)
+        staging.end_wait(work, submission)
         work.run("hold_bare", submission)
         work.note("submission.restored", submission)
         work.touched.discard(submission)
@@ -42,8 +43,8 @@ def register(work: Work, new: NewSubmission, now: datetime) -> bool:
     if intake.holder(work, new) is not None:
         return False
     planned = replace(new, after="", replaces="")  # what it named may be of unknown fate itself
-    if new.faults or new.wants or not new.drafts:
-        intake.take_in_bare(work, replace(planned, faults=(), drafts=(), wants=(), warnings=(_restored(),)))
+    if new.faults or new.wants or new.wait or not new.drafts:
+        intake.take_in_bare(work, _bare(planned))
         return True
     accepted = intake.accept(work, planned)
     if accepted.receipt is not Receipt.STORED:
@@ -51,6 +52,10 @@ def register(work: Work, new: NewSubmission, now: datetime) -> bool:
     for message in work.all("messages_of", accepted.submission):
         leave_unknown(work, message["number"], WHY, now)
     return True
+
+
+def _bare(new: NewSubmission) -> NewSubmission:
+    return replace(new, faults=(), drafts=(), wants=(), wait=None, body={}, warnings=(_restored(),))
 
 
 def _restored() -> Fault:

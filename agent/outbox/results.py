@@ -60,6 +60,7 @@ class Story:
     parts: Sequence[Part] = field(repr=False)
     blockers: Sequence[Blocker] = field(repr=False)
     wants: Sequence[str] = field(default=(), repr=False)
+    awaits: str = ""
 
 
 def compose(story: Story) -> JsonObject:
@@ -69,6 +70,7 @@ def compose(story: Story) -> JsonObject:
     told = sentence(story.state, story.replaced_by, len(faults), story.blockers, story.expired_says)
     if story.wants:
         told = f"等待附件 {'、'.join(story.wants)} 放入同一文件夹"
+    told = story.awaits or told
     result: JsonObject = {
         "id": story.id,
         "system": story.system,

@@ -33,7 +33,8 @@ CREATE TABLE lane (
 --   digest_key of the digest of its content, null when there is none; former: who held the id before
 --   messages   how many it has; done: how many of them are final; waiting: unknown, parked, blocked,
 --              held
---   staged     1 until a large submission is published; 2 while files that it names are waited for
+--   staged     1 until a large submission is published; 2 while files that it names are waited for;
+--              3 while a scan or a card is
 --   awaited    1 when another submission waits for its end ("after")
 --   purged     1 when its messages were removed and its final result is in kept_result
 --   about_sealed  {id, faults, warnings, scopes, wants}
@@ -77,6 +78,26 @@ CREATE TABLE deadline (
     PRIMARY KEY (submission, transaction_code, at, about)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX deadline_warning ON deadline (warn_at);
+
+-- A submission that waits for a scan or a card: one per station and kind; gone when it waits no more.
+--   until   when it is given up
+CREATE TABLE wait (
+    submission INTEGER PRIMARY KEY REFERENCES submission (number),
+    station    TEXT NOT NULL,
+    kind       TEXT NOT NULL,
+    until      INTEGER NOT NULL,
+    UNIQUE (station, kind)
+) STRICT;
+
+-- What was scanned for a submission that waits. Its content goes when the wait ends, or when it is undone;
+-- its event stays known.
+CREATE TABLE scan (
+    number         INTEGER PRIMARY KEY,
+    submission     INTEGER NOT NULL REFERENCES submission (number),
+    event_key      BLOB NOT NULL UNIQUE,
+    content_sealed BLOB
+) STRICT;
+CREATE INDEX scan_submission ON scan (submission);
 
 -- The normalised content of a submission, apart so that no change of state rewrites it.
 CREATE TABLE body (

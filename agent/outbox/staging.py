@@ -19,6 +19,9 @@ LOADING = 1
 """It is read chunk by chunk, and removed when that is not finished."""
 AWAITING = 2
 """It keeps its place across a crash while files are waited for."""
+SCANNING = 3
+"""It keeps its place across a crash while a scan or a card is waited for."""
+WAITING = (AWAITING, SCANNING)
 
 EMPTY = Fault("/data", "nothing_to_send", "提交内容中没有需要发送的数据")
 
@@ -93,6 +96,7 @@ def publish(work: Work, submission: int) -> Accepted:
 def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
     row = _staged(work, submission)
     about = work.border.open("submission|about", submission, row["about_sealed"])
+    end_wait(work, submission)
     rows = remove_messages(work, submission)
     contents.drop(work, submission)
     about["faults"] = [fault.as_json() for fault in faults]
@@ -106,6 +110,13 @@ def abandon(work: Work, submission: int, faults: Sequence[Fault]) -> None:
     place = Place(row["position"], 0)
     blocking.fail(work, submission, None, place, State.INVALID, [*rows, *known, own])
     finish_step(work)
+
+
+def end_wait(work: Work, submission: int) -> None:
+    """A submission waits for no scan any more; what was scanned is with its messages, or with nobody."""
+    if work.run("remove_wait", submission):
+        work.run("clear_scans", submission)
+        work.run("remove_body", submission)
 
 
 def remove_messages(work: Work, submission: int) -> list[Held]:

@@ -14,7 +14,7 @@ from agent.outbox.model import FINAL, State
 _ENDS = frozenset({State.ACCEPTED, State.PARTIAL, State.REJECTED})
 
 MOVES: Mapping[State, frozenset[State]] = {
-    State.STAGING: frozenset({State.READY, State.BLOCKED, State.CANCELLED}),
+    State.STAGING: frozenset({State.READY, State.BLOCKED, State.EXPIRED, State.CANCELLED}),
     State.READY: _ENDS
     | {
         State.UNKNOWN,

@@ -27,6 +27,7 @@ from agent.outbox.model import (
     LeftDownload,
     MessageView,
     ReplyAddress,
+    WaitView,
 )
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
@@ -140,6 +141,9 @@ class SqliteOutbox:
 
     def due_replies(self, now: datetime, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueReply]:
         return self._reader.due_replies(now, limit, skip | frozenset(self._noted))
+
+    def waits(self) -> list[WaitView]:
+        return self._reader.waits()
 
     def next_reply_at(self) -> datetime | None:
         return self._reader.next_reply_at()

@@ -59,6 +59,7 @@ class Teller:
             deadline_at=row["deadline_at"],
             rows_total=row["rows_total"],
             wants=about.get("wants", ()) if row["staged"] else (),
+            awaits=about.get("awaits", "") if row["staged"] else "",
             replaced_by=self._id_of(row["replaced_by"]) if row["replaced_by"] else "",
             parts=self._parts(number, final=row["state"] in FINAL),
             blockers=[self._blocker(one) for one in self._all("blockers", number)] if blocked else [],

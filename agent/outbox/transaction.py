@@ -8,11 +8,12 @@ from datetime import datetime
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Awaited, Draft, JsonObject, Outcome
+from agent.events import Awaited, Draft, Forget, Identifier, JsonObject, Outcome
 from agent.outbox import (
     auditing,
     claiming,
     deciding,
+    facts,
     holding,
     intake,
     purging,
@@ -21,9 +22,10 @@ from agent.outbox import (
     settling,
     staging,
     submissions,
+    waits,
 )
 from agent.outbox.auditing import Details
-from agent.outbox.base import Resolved
+from agent.outbox.base import Acknowledged, Resolved
 from agent.outbox.facts import Facts
 from agent.outbox.model import (
     Accepted,
@@ -71,6 +73,19 @@ class SqliteTransaction:
     def abandon(self, submission: int, faults: Sequence[Fault]) -> None:
         staging.abandon(self._work, submission, faults)
 
+    # -- scans and cards ------------------------------------------------------------------------
+    def scan_known(self, event_id: str) -> bool:
+        return waits.is_known(self._work, event_id)
+
+    def take_scan(self, submission: int, event_id: str, content: JsonObject) -> bool:
+        return waits.take(self._work, submission, event_id, content)
+
+    def undo_scan(self, submission: int, who: str) -> bool:
+        return waits.undo(self._work, submission, who)
+
+    def lapse(self, submission: int, now: datetime) -> bool:
+        return waits.lapse(self._work, submission, now)
+
     # -- dispatch -------------------------------------------------------------------------------
     def head(
         self,
@@ -84,6 +99,17 @@ class SqliteTransaction:
 
     def history(self, system: str) -> Facts:
         return Facts(self._work, system)
+
+    def give_facts(
+        self,
+        system: str,
+        identifiers: Iterable[Identifier],
+        forgotten: Iterable[Forget] = (),
+        *,
+        message: int = 0,
+    ) -> None:
+        facts.forget(self._work, system, forgotten)
+        holding.came(self._work, facts.give(self._work, system, message, identifiers))
 
     def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
         holding.hold(self._work, message, awaits)
@@ -172,8 +198,10 @@ class SqliteTransaction:
     def skip(self, message: int, who: str, why: str, now: datetime) -> int:
         return deciding.skip(self._work, message, who, why, now)
 
-    def acknowledge(self, submission: int, who: str, now: datetime) -> tuple[ReplyAddress, ...]:
-        return deciding.acknowledge(self._work, submission, who, now)
+    def acknowledge(
+        self, submission: int, who: str, now: datetime, acknowledged: Acknowledged | None = None
+    ) -> tuple[ReplyAddress, ...]:
+        return deciding.acknowledge(self._work, submission, who, now, acknowledged)
 
     def note_control(self, event_id: str, done: bool) -> None:
         self._work.run("note_control", self._work.border.key("event", (event_id,)), done)
