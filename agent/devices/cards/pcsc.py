@@ -92,7 +92,7 @@ class PcscBackend:
     def _open(self, scard: Any, name: str, count: int, atr: bytes) -> CardSession:
         """Hold the card. One that another program holds is tried again; any other is given once."""
         try:
-            session = PcscSession(scard, self._context, name, atr, name in self._uncertain)
+            session = PcscSession(scard, self._context, name, count, atr, name in self._uncertain)
         except DeviceBusy:
             raise
         except DeviceError:
@@ -106,8 +106,9 @@ class PcscBackend:
 class PcscSession:
     """A card held exclusively, in a transaction. See ``CardSession``."""
 
-    def __init__(self, scard: Any, context: Any, name: str, atr: bytes, uncertain: bool) -> None:
+    def __init__(self, scard: Any, context: Any, name: str, count: int, atr: bytes, uncertain: bool) -> None:
         self.uncertain = uncertain
+        self._count = count
         self._scard = scard
         self._context = context
         self._name = name
@@ -166,12 +167,13 @@ class PcscSession:
         return not self._is_present()
 
     def _is_present(self) -> bool:
-        """A pulled card shows as many different errors; the reader's state is the same for all."""
+        """A pulled card shows as many different errors; the reader's state is the same for all. Where it
+        has counted a removal the card is gone, even if pcscd still calls the reader full."""
         status, states = self._scard.SCardGetStatusChange(self._context, 0, [(self._name, 0)])
         if status:
             return False
         self._state = states[0][1] & ~_CHANGED
-        return bool(self._state & _PRESENT)
+        return bool(self._state & _PRESENT) and self._state & _COUNT == self._count
 
 
 def library() -> Any:

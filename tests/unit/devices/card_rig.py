@@ -97,6 +97,12 @@ class CardStation:
             pass
         return state
 
+    def forget(self) -> None:
+        """What was said of former cards."""
+        for said in (self.states, self.conclusions):
+            while not said.empty():
+                said.get()
+
     def stop(self) -> None:
         self.stopping.set()
         self.source.wakeup.set()

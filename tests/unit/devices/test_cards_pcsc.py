@@ -108,8 +108,12 @@ def test_a_card_pulled_out_at_any_command_costs_only_itself(pcscd: Daemon) -> No
     with ThreadPoolExecutor(2) as pool:
         even, odd = pool.map(pull_at_every_second, (0, 1))
     assert len(even) + len(odd) > 25
-    assert set(even[:-1]) | set(odd[:-1]) == {Finding.REMOVED}
+    assert set(even[:-1]) | set(odd[:-1]) <= {Finding.REMOVED, Finding.REFUSED}
     assert even[-1] is odd[-1] is Finding.GENUINE
+
+
+BROKEN_OFF = ("card_removed", "card_refused", "card_silent")
+"""pcscd now and then answers nothing for a card that left, and goes on calling its reader full."""
 
 
 def pull_at_every_second(number: int) -> list[Finding]:
@@ -121,10 +125,10 @@ def pull_at_every_second(number: int) -> list[Finding]:
     findings: list[Finding] = []
     while Finding.GENUINE not in findings:
         reader.insert(Applet(profile("3.0")), pull_at=2 * len(findings) + 1 + number)
-        state = till.until("card_removed", "card_read")
-        cut_short = state.reason == "card_removed"
+        cut_short = till.until(*BROKEN_OFF, "card_read").reason in BROKEN_OFF
         findings.append(Finding.REMOVED if cut_short else till.conclusions.get(timeout=20).finding)
         reader.pull()
+        till.forget()
     till.stop()
     return findings
 
