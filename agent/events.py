@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 from agent.errors import Fault
 
@@ -82,6 +82,41 @@ class Decoded:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitItem:
+    """One item of a wait for trace codes: a row of the submission's list, counted from 0, and how many codes
+    it takes. ``drug`` (药品标识码 or GTIN) says which codes are its own; "" lets the first code say it.
+    ``split``: 拆零, one box may be scanned again."""
+
+    row: int
+    count: int
+    drug: str = ""
+    name: str = field(default="", repr=False)
+    split: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a submission waits for: a scan or a card of ``kind`` (``ecredential``, ``esscard``,
+    ``tracecode``, ``card``) at ``station``. ``items`` as far as the HIS listed them."""
+
+    kind: str
+    station: str
+    timeout_s: int
+    items: tuple[WaitItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was scanned or read: ``text`` of a code, ``values`` of a card by name, ``codes`` by the row of
+    the submission's list for trace codes."""
+
+    kind: str
+    text: str = field(default="", repr=False)
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    codes: Mapping[int, tuple[str, ...]] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What a HIS asks for, read but not yet judged (his-contract, "A submission").
 
@@ -110,6 +145,8 @@ class Submission:
     scanned_at: datetime | None = None
     """When the code in the data was scanned, where the HIS says so."""
     decoded: Decoded | None = None
+    wait: Wait | None = None
+    """What is scanned or read before it can be planned."""
 
 
 class Hold(StrEnum):
@@ -339,6 +376,10 @@ class History(Protocol):
         """All facts of a group, by member; {} when there are none."""
         ...
 
+    def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
+        """The state of the message that gave a fact; "" without a fact, or when that message is gone."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Debt:
@@ -361,7 +402,7 @@ class Completion:
     be wrong; history that is missing warns and passes. ``alone``: what comes later may go on as if the
     refused message had not been there, unless it asked to come ``after`` it. ``awaits`` holds the
     message until facts exist: it blocks nobody meanwhile, and is completed anew when its turn comes at
-    its old place.
+    its old place. ``given`` facts are stored with the claim, or with the hold: before a byte leaves.
     """
 
     draft: Draft = field(repr=False)
@@ -369,6 +410,11 @@ class Completion:
     refused: tuple[Fault, ...] = ()
     awaits: tuple[Awaited, ...] = ()
     alone: bool = False
+    given: tuple[Identifier, ...] = ()
+
+
+REPORTS: Final = "reports"
+"""Instead of a transaction, of a :class:`Download` for people: no HIS has to take it away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,6 +490,27 @@ class Conclusion:
     finding: Finding
     outcome: Outcome | None = None
     counts_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """What the agent has to do now because of what it knows: a submission of its own, facts, or both, in one
+    commit. ``name`` is unique to what is done: none is begun while the one of the same name is under way."""
+
+    name: str
+    submission: Submission | None = None
+    given: tuple[Identifier, ...] = ()
+    forgotten: tuple[Forget, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """When duties are looked for. ``first``: for the first time since the start. ``drained``: every inbox was
+    found empty since then, so that what a HIS said while the agent was off has been heard."""
+
+    now: datetime
+    first: bool
+    drained: bool
 
 
 @dataclass(frozen=True, slots=True)

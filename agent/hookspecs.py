@@ -23,17 +23,23 @@ from agent.events import (
     Conclusion,
     Debt,
     Draft,
+    Duty,
     FileReference,
+    Forget,
     History,
+    Identifier,
     JsonObject,
     Outcome,
     Plan,
+    Reading,
     Request,
     Response,
     Schedule,
     Scope,
     Series,
     Submission,
+    WaitItem,
+    Watched,
 )
 
 GROUP = "his_agent.plugins"
@@ -138,6 +144,17 @@ class ProtocolAdapter(Protocol):
         A name that is no plain file name is left out: planning refuses it."""
         ...
 
+    def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
+        """A submission with what was scanned or read for it in its place. ``None``: with a sample of the kind
+        that it waits for, so that all the rest can be judged, and its place be kept, before anybody
+        scans. Raises SubmissionInvalid when its transaction takes no such kind."""
+        ...
+
+    def items(self, submission: Submission) -> tuple[WaitItem, ...]:
+        """What a submission that waits for trace codes still needs, row by row; () for other kinds.
+        Raises SubmissionInvalid when its items do not fit its rows."""
+        ...
+
     def plan(self, submission: Submission, today: datetime) -> Plan:
         """Validate, complete and split a submission. Raises SubmissionInvalid with every fault."""
         ...
@@ -204,6 +221,20 @@ class ProtocolAdapter(Protocol):
         """The settled visits whose trace codes were not all uploaded; () by default."""
         ...
 
+    def duties_every_s(self) -> float:
+        """How often :meth:`duties` is asked, in seconds; 0, as by default: never."""
+        ...
+
+    def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        """What the agent has to do now because of what it knows; () by default."""
+        ...
+
+    def acknowledged(self, draft: Draft, data: JsonObject, history: History) -> Outcome:
+        """The facts that go and come when the HIS has taken over the result of an accepted message, in the
+        same commit; none by default. ``data`` is what the message brought. Raises ControlError when it
+        comes too late."""
+        ...
+
     def again(
         self, transaction: str, *, wire_id: str, since: datetime | None, until: datetime | None
     ) -> Submission:
@@ -244,6 +275,41 @@ class ProtocolCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person asks of the running agent: the words after the act's name, who, why and when."""
+
+    words: tuple[str, ...] = field(repr=False)
+    who: str
+    why: str
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Acted:
+    """What came of it: Chinese lines for people, an object for programs, facts that are kept with the
+    person's decision, and submissions that the agent makes by itself."""
+
+    lines: tuple[str, ...]
+    data: JsonObject = field(repr=False)
+    identifiers: tuple[Identifier, ...] = ()
+    forgotten: tuple[Forget, ...] = ()
+    submissions: tuple[Submission, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """``his-agent SYSTEM NAME ARGUMENT…`` of the running agent: what its facts say, or what a person
+    decides about them. ``run`` is pure and called within the commit that keeps what it gives. Raises
+    ControlError or SubmissionInvalid: nothing is kept. ``decides``: it needs a reason."""
+
+    name: str
+    about: str
+    arguments: tuple[str, ...]
+    run: Callable[[ProtocolAdapter, History, Asked], Acted]
+    decides: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Cast:
     """What one station plays with: the system's settings, in whose texts ``{url}`` stands for the
     rehearsed platform's address, and the texts of its keys by their names in the keyring."""
@@ -279,6 +345,7 @@ class ProtocolSpec:
     prepare: Callable[[Mapping[str, Any]], Preparation | None] | None = None
     """What submissions go through before they are planned; None where the settings want nothing."""
     commands: Sequence[ProtocolCommand] = ()
+    acts: Sequence[Act] = ()
     rehearse: Callable[[Path], Rehearsal] | None = None
     """Prepare a demo in an empty folder: what the platform reads from files, such as its keys, is there."""
 

@@ -9,13 +9,13 @@ from typing import Final
 from agent.errors import ControlError
 from agent.events import JsonObject
 
-_TYPES: Final = {"text": str, "integer": int, "boolean": bool, "object": dict}
+_TYPES: Final = {"text": str, "integer": int, "boolean": bool, "object": dict, "list": list}
 _REQUIRED: Final = object()
 
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """``kind``: ``text``, ``integer``, ``boolean`` or ``object``. Without a default it is required."""
+    """``kind``: ``text``, ``integer``, ``boolean``, ``object``, ``list``. Without a default it is required."""
 
     name: str
     kind: str
@@ -92,6 +92,17 @@ VERBS: Final[Mapping[str, Verb]] = {
             "trace.owed",
             "settled visits whose trace codes were not all uploaded",
             (Argument("system", "text", "", longest=100),),
+        ),
+        Verb(
+            "protocol.act",
+            "what a protocol lets people ask, or decide, about what the agent knows",
+            (
+                Argument("system", "text", longest=100),
+                Argument("name", "text", longest=40),
+                Argument("words", "list", ()),
+                Argument("who", "text", longest=200),
+                _WHY,
+            ),
         ),
         Verb("download.list", "schedules and the files that the HIS has not taken"),
         Verb(

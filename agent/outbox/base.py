@@ -291,13 +291,6 @@ class Transaction(Protocol):
         """Store a submission that was accepted after the backup, as unknown; false when it is known."""
         ...
 
-    def keep_facts(
-        self, system: str, identifiers: Iterable[Identifier], forgotten: Iterable[Forget] = ()
-    ) -> None:
-        """Keep what a person decided, or the system told unasked: the forgotten go, then the others come,
-        and who was held for them goes on. They are of no message."""
-        ...
-
     # -- the audit trail ------------------------------------------------------------------------
     def record(self, kind: str, details: Mapping[str, str | int], *, who: str = "", why: str = "") -> None:
         """Record an act that is about no message. ``details`` are codes and counts, nobody's data."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from agent.events import Download
+from agent.events import REPORTS, Download
 from agent.outbox import scopes
 from agent.outbox.model import Accepted, NewSubmission
 from agent.outbox.moments import to_micros
@@ -56,10 +56,14 @@ def waits_at(work: Work, parent: int) -> Held:
 
 
 def mark_written(work: Work, numbers: Iterable[int]) -> None:
-    """Files are on disk and are the only copies now; gates whose last file that was open."""
+    """Files are on disk and are the only copies now; gates whose last file that was open. Of a report,
+    which nobody takes away, nothing more is kept."""
     for number in numbers:
         row = work.need("download", number)
-        work.run("download_written", work.now(), number)
+        if row["transaction_code"] == REPORTS:
+            work.run("remove_download", number)
+        else:
+            work.run("download_written", work.now(), number)
         details = {"download": number, "records": row["records"]}
         work.note("download.written", row["submission"], row["message"], details)
         if work.one("unwritten_of", row["submission"], row["message"]) is None:

@@ -9,6 +9,7 @@ kind                key                           member               value
                                                                        may have
 ``cycle-state``     hospcode                      busicycleno          :class:`Cycle` as JSON
 ``reconciled``      hospcode, busicycleno                              ``clean``, or what is not
+``reconciled``      hospcode, busicycleno         ``ledger``           :func:`fingerprint` of its orders then
 =================== ============================= ==================== ===================================
 
 An order enters when its first request is claimed, before a byte of it leaves; every answer, inquiry or
@@ -17,6 +18,7 @@ decision that changes it replaces its value. Orders are never forgotten: an orde
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -31,6 +33,7 @@ CYCLE_ORDER: Final = "cycle-order"
 CYCLE_STATE: Final = "cycle-state"
 RECONCILED: Final = "reconciled"
 CLEAN: Final = "clean"
+LEDGER: Final = "ledger"
 PAYMENT_LINE, REFUND_LINE = "pos", "nag"
 
 
@@ -152,8 +155,18 @@ def cycle_of(history: History, hospcode: str, number: str) -> Cycle | None:
 
 
 def is_clean(history: History, hospcode: str, cycle: str) -> bool:
-    """Whether the cycle's latest reconciliation found no difference that is still open."""
-    return history.value(RECONCILED, (hospcode, cycle)) == CLEAN
+    """Whether the cycle's latest reconciliation found no difference that is still open, and was made over
+    its orders as they stand."""
+    over = history.value(RECONCILED, (hospcode, cycle), LEDGER)
+    if history.value(RECONCILED, (hospcode, cycle)) != CLEAN or over is None:
+        return False
+    return over == fingerprint(orders_of(history, hospcode, cycle))
+
+
+def fingerprint(orders: Iterable[Order]) -> str:
+    """Names the orders of a cycle as they stand: it changes with each."""
+    written = "\n".join(sorted(_write(order) for order in orders))
+    return hashlib.sha256(written.encode("utf-8")).hexdigest()
 
 
 def total_of(orders: Iterable[Order]) -> Decimal:
