@@ -12,7 +12,7 @@ from typing import Final
 from agent.clock import Clock, SystemClock
 from agent.config.model import AgentConfig, FolderConfig
 from agent.control import endpoint_at
-from agent.control.resolving import resolved_by
+from agent.control.resolving import acknowledged_by, resolved_by
 from agent.control.server import ControlServer
 from agent.desk import Desk
 from agent.disk import PRIVATE, make_folder
@@ -200,6 +200,7 @@ class Daemon:
             self.stopping,
             self._stored,
             lambda seconds: random.SystemRandom().uniform(0.0, seconds),
+            lambda: all(intake.drained for intake in self.intakes),
         )
 
     def _intake(self, folder: FolderConfig) -> FolderIntake:
@@ -220,6 +221,7 @@ class Daemon:
                 self.clock,
                 self._changed,
                 self.resolved,
+                acknowledged_by(self._adapter),
             ),
             lifetimes=self.lifetimes,
             clock=self.clock,

@@ -1,14 +1,14 @@
-"""What a message yields that a person knows to be accepted: its protocol reads what the person gave."""
+"""What a person's decision and a HIS's receipt yield: the protocol is asked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from agent.errors import ControlError
-from agent.events import Draft, JsonObject, Outcome, Verdict
+from agent.events import Draft, History, JsonObject, Outcome, Verdict
 from agent.hookspecs import ProtocolAdapter
 from agent.logs import get_logger
-from agent.outbox.base import Resolved
+from agent.outbox.base import Acknowledged, Resolved
 
 log = get_logger("agent.control")
 
@@ -35,3 +35,21 @@ def resolved_by(adapter_of: Callable[[str], ProtocolAdapter | None]) -> Resolved
             return plain
 
     return resolved
+
+
+def acknowledged_by(adapter_of: Callable[[str], ProtocolAdapter | None]) -> Acknowledged:
+    """As above: a plugin that fails costs its facts, never the receipt; only a ControlError refuses one."""
+
+    def acknowledged(system: str, draft: Draft, data: JsonObject, history: History) -> Outcome:
+        adapter = adapter_of(system)
+        if adapter is None:
+            return Outcome(Verdict.ACCEPTED)
+        try:
+            return adapter.acknowledged(draft, data, history)
+        except ControlError:
+            raise
+        except Exception:
+            log.exception("defect while a receipt was read", system=system, transaction=draft.transaction)
+            return Outcome(Verdict.ACCEPTED)
+
+    return acknowledged

@@ -98,6 +98,8 @@ class Chooser:
                 alone, now = completion.alone, self.clock.now()
                 news.append(tx.refuse(head.message, completion.refused, now, alone=alone))
                 return None
+            if completion.given:
+                tx.give_facts(head.system, completion.given, message=head.message)
             if completion.awaits:
                 tx.hold(head.message, completion.awaits)
                 return None

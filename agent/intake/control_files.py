@@ -20,7 +20,7 @@ from agent.events import JsonObject
 from agent.faults import crash_point
 from agent.intake.control_targets import NOTHING_OPEN, OPEN, TOO_LATE, choose
 from agent.logs import get_logger
-from agent.outbox.base import Outbox, Resolved, Transaction
+from agent.outbox.base import Acknowledged, Outbox, Resolved, Transaction
 from agent.outbox.model import Cancelled, NewSubmission, ReplyAddress, State
 from agent.replies.naming import placed
 from agent.replies.writer import ResultFolder
@@ -39,7 +39,7 @@ _Read = tuple[ReplyAddress, JsonObject]
 @dataclass(frozen=True, slots=True)
 class ControlFiles:
     """Carries out the control files of one folder. ``changed``: lanes and replies may have work now.
-    ``resolved`` reads what the HIS says of an accepted message."""
+    ``resolved`` reads what the HIS says of an accepted message, ``acknowledged`` what its receipt means."""
 
     system: str
     folder: str
@@ -48,6 +48,7 @@ class ControlFiles:
     clock: Clock
     changed: Callable[[], None]
     resolved: Resolved
+    acknowledged: Acknowledged | None = None
 
     def carry_out(self, claimed: Claimed, raw: bytes) -> bool:
         """Do what the file says, once; false when it could not be done, which is answered."""
@@ -83,7 +84,8 @@ class ControlFiles:
         if isinstance(target, Fault):
             return target
         if act == "ack":
-            addresses = tx.acknowledge(target.submission, WHO, self.clock.now())
+            now = self.clock.now()
+            addresses = tx.acknowledge(target.submission, WHO, now, self.acknowledged)
             result = self.outbox.result(target.submission)
             read.extend((address, result) for address in addresses if result is not None)
             return None

@@ -62,6 +62,8 @@ class FolderIntake:
     _queue: deque[Item] = field(default_factory=deque, init=False)
     _unread: deque[Claimed] = field(default_factory=deque, init=False)
     _again_at: float = field(default=0.0, init=False)
+    drained: bool = field(default=False, init=False)
+    """Since the start everything that lay in the folder was taken and committed once."""
 
     def __post_init__(self) -> None:
         self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter, self.preparation)
@@ -100,7 +102,10 @@ class FolderIntake:
         try:
             taken = self._take()
             readable = self._read()
-            return self._advance() or self._attend() or (taken and readable)
+            if self._advance() or self._attend() or (taken and readable):
+                return True
+            self.drained |= readable and not self._queue and self.source.is_empty()
+            return False
         except SourceError as error:
             log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
         except StoreError as error:

@@ -16,7 +16,7 @@ from typing import Final
 from agent import pulse
 from agent.clock import Clock
 from agent.errors import ControlError, StoreError, SubmissionInvalid
-from agent.events import Event, EventKind, JsonObject, Schedule, Submission
+from agent.events import Event, EventKind, JsonObject, Schedule, Submission, Watched
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.prepare import digest
@@ -45,9 +45,13 @@ class Scheduler:
     stopping: threading.Event
     stored: Stored
     jitter: Callable[[float], float]
+    drained: Callable[[], bool] = lambda: True
+    """Whether every inbox was found empty since the start."""
     wakeup: threading.Event = field(default_factory=threading.Event)
     _schedules: dict[Key, Schedule] = field(init=False)
     _due_at: dict[Key, float] = field(default_factory=dict, init=False)
+    _look_at: dict[str, float] = field(default_factory=dict, init=False)
+    _looked: set[str] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._schedules = {
@@ -101,7 +105,8 @@ class Scheduler:
                 self._put_off(key, schedule, now)
             else:
                 self._put_off(key, schedule, now)
-        next_at = min(self._due_at.values(), default=now + LONGEST_REST_S)
+        self._see_to_duties(now)
+        next_at = min((*self._due_at.values(), *self._look_at.values()), default=now + LONGEST_REST_S)
         return min(LONGEST_REST_S, max(0.0, next_at - now))
 
     def _put_off(self, key: Key, schedule: Schedule, now: float) -> None:
@@ -124,6 +129,42 @@ class Scheduler:
             return None
         self._tell(new, accepted)
         return accepted
+
+    # -- because of what is known ----------------------------------------------------------------
+    def _see_to_duties(self, now: float) -> None:
+        """What the facts demand of each system that wants to be asked, as often as it wants to."""
+        for system, adapter in self.adapters.items():
+            every_s = adapter.duties_every_s()
+            if not every_s or self._look_at.get(system, now) > now:
+                continue
+            try:
+                self._do_duties(system, adapter)
+            except StoreError as error:
+                log.error("duties wait for the outbox", system=system, code=error.code)
+            except Exception:
+                log.exception("duties cannot be done", system=system)
+            self._look_at[system] = now + every_s
+
+    def _do_duties(self, system: str, adapter: ProtocolAdapter) -> None:
+        """One commit: what is known now is what they are done for."""
+        watched = Watched(self.clock.now(), first=system not in self._looked, drained=self.drained())
+        begun: list[tuple[NewSubmission, Accepted]] = []
+        with self.outbox.write() as tx:
+            for duty in adapter.duties(tx.history(system), watched):
+                if duty.submission is not None:
+                    new = self._new(system, duty.submission)
+                    accepted = tx.begin_run(duty.name, new)
+                    if accepted is None:
+                        continue
+                    begun.append((new, accepted))
+                if duty.given or duty.forgotten:
+                    tx.give_facts(system, duty.given, duty.forgotten)
+            crash_point("schedules.before_commit")
+        crash_point("schedules.after_commit")
+        self._looked.add(system)
+        for new, accepted in begun:
+            log.info("duty begun", system=system, transaction=new.transaction)
+            self._tell(new, accepted)
 
     # -- by a person ----------------------------------------------------------------------------
     def run_now(self, system: str, name: str, given: JsonObject, *, who: str) -> list[Accepted]:
@@ -172,6 +213,17 @@ class Scheduler:
             return self._accept(owner, schedule, submission, who)
         except SubmissionInvalid as error:
             raise _invalid(error) from None
+
+    def submit(self, submission: Submission, who: str) -> int:
+        """Store a submission of the agent's own that a person asked for; its number.
+        Raises SubmissionInvalid, StoreError."""
+        new = self._new(submission.system, submission)
+        with self.outbox.write() as tx:
+            accepted = tx.accept(new)
+            details = {"transaction": new.transaction, "submission": accepted.submission}
+            tx.record("submission.asked", details, who=who)
+        self._tell(new, accepted)
+        return accepted.submission
 
     def _named(self, system: str, name: str) -> Iterator[tuple[Key, Schedule]]:
         for key, schedule in self._schedules.items():

@@ -94,6 +94,11 @@ class Facts:
         rows = self.work.all("facts_of_group", group)
         return dict(self._open(group, row["member_key"], row) for row in rows)
 
+    def giver(self, kind: str, key: Key, member: str = "") -> str:
+        group = group_key(self.work, self.system, kind, key)
+        row: Row | None = self.work.one("fact_giver", group, _member_key(self.work, self.system, member))
+        return "" if row is None else str(row["state"])
+
     def _open(self, group: bytes, member: bytes, row: Row) -> tuple[str, str]:
         content = self.work.border.open("fact|content", place(group, member), row["content_sealed"])
         return str(content[3]), str(content[4])

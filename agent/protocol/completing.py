@@ -10,6 +10,7 @@ from agent.events import (
     Completion,
     Debt,
     Draft,
+    Duty,
     FileReference,
     History,
     JsonObject,
@@ -17,6 +18,7 @@ from agent.events import (
     Schedule,
     Submission,
     Verdict,
+    Watched,
 )
 
 
@@ -29,6 +31,12 @@ class Unaided:
     def attachments(self, submission: Submission) -> tuple[FileReference, ...]:
         return ()
 
+    def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
+        return taken(submission, {}, reading)
+
+    def items(self, submission: Submission) -> tuple[WaitItem, ...]:
+        return ()
+
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
         return Completion(draft)
 
@@ -37,6 +45,15 @@ class Unaided:
 
     def debts(self, history: History) -> tuple[Debt, ...]:
         return ()
+
+    def duties_every_s(self) -> float:
+        return 0.0
+
+    def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        return ()
+
+    def acknowledged(self, draft: Draft, data: JsonObject, history: History) -> Outcome:
+        return Outcome(Verdict.ACCEPTED)
 
     def schedules(self) -> tuple[Schedule, ...]:
         return ()

@@ -113,6 +113,10 @@ class Source(Protocol):
         """Seconds until ``take`` is to be called even if ``wakeup`` is not set."""
         ...
 
+    def is_empty(self) -> bool:
+        """Whether, at the latest ``take``, nothing was left that can be taken."""
+        ...
+
     def state(self) -> SourceState: ...
 
     def start(self) -> None:

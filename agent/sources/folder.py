@@ -90,6 +90,12 @@ class FolderSource:
         sentence = "；".join(remark for remark, applies in remarks.items() if applies)
         return SourceState(Condition.RUNNING, sentence or "正常")
 
+    def is_empty(self) -> bool:
+        """Whether, at the latest look, everything was taken but what nobody can take now."""
+        with self._lock:
+            waiting = any(not arrival.stuck for arrival in self._arrivals)
+            return not (waiting or self._replays or self._inbox.trouble or self._broken)
+
     def start(self) -> None:
         with self._lock:
             self._held.clear()

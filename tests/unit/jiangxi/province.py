@@ -43,6 +43,9 @@ class Facts:
     def value(self, kind: str, key: tuple[str, ...], member: str = "") -> str | None:
         return self._groups.get((kind, key), {}).get(member)
 
+    def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
+        return ""
+
     def values(self, kind: str, key: tuple[str, ...]) -> Mapping[str, str]:
         return dict(self._groups.get((kind, key), {}))
 

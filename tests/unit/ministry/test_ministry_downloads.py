@@ -31,6 +31,9 @@ class Facts:
     def value(self, kind: str, key: tuple[str, ...], member: str = "") -> str | None:
         return self.values(kind, key).get(member)
 
+    def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
+        return ""
+
     def values(self, kind: str, key: tuple[str, ...]) -> Mapping[str, str]:
         return self._known if (kind, key) == ("unconfirmed", ("GYD101",)) else {}
 

@@ -35,6 +35,9 @@ class Facts:
     def value(self, kind: str, key: tuple[str, ...], member: str = "") -> str | None:
         return self._facts.get((kind, key))
 
+    def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
+        return ""
+
     def values(self, kind: str, key: tuple[str, ...]) -> Mapping[str, str]:
         found = self.value(kind, key)
         return {} if found is None else {"": found}
