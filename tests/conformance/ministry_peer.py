@@ -16,6 +16,7 @@ from typing import Any
 from agent import jsontext
 from agent.crypto import PrivateKey, open_envelope, seal
 from agent.crypto.keys import generate
+from agent.errors import KeyMissing
 from agent.events import Draft, Request, Response
 from agent.hookspecs import ProtocolAdapter
 from plugins.ministry.adapter import build
@@ -34,10 +35,13 @@ class Keyring:
     """The workstation's keyring: its own pair and the platform's public key."""
 
     def get(self, name: str) -> str:
-        return {
+        held = {
             "ministry/own-private": key("agent").to_pem(),
             "ministry/peer-public": key("platform").public.to_pem(),
-        }[name]
+        }
+        if name not in held:
+            raise KeyMissing(f"没有密钥 {name}", hint="请导入密钥")
+        return held[name]
 
 
 class MinistryPeer:
