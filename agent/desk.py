@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.checks import run_checks
 from agent.checks.keys import WARN_DAYS, certificates
+from agent.control.act_handlers import ActHandlers, Acting
 from agent.control.download_handlers import DownloadHandlers
 from agent.control.key_handlers import KeyHandlers
 from agent.control.outbox_handlers import OutboxHandlers, message_json
@@ -84,6 +85,13 @@ class Desk:
             tuple(daemon.systems),
             daemon.clock,
         )
+        self._acts = ActHandlers(
+            daemon.outbox,
+            {name: Acting(one.adapter, one.protocol.acts) for name, one in daemon.systems.items()},
+            daemon.scheduler.submit,
+            daemon.decided,
+            daemon.clock,
+        )
         self._downloads = DownloadHandlers(
             daemon.outbox,
             daemon.scheduler,
@@ -98,6 +106,7 @@ class Desk:
             **self._outbox.handlers(),
             **self._downloads.handlers(),
             **self._traces.handlers(),
+            **self._acts.handlers(),
             **self._records.handlers(),
             "status": self.status,
             "submit": self.submit,

@@ -70,7 +70,11 @@ class ActHandlers:
             acted = act.run(system.adapter, tx.history(name), asked)
             if acted.identifiers or acted.forgotten:
                 tx.give_facts(name, acted.identifiers, acted.forgotten)
-                details = {"system": name, "act": act.name, "facts": len(acted.identifiers)}
+                details: dict[str, str | int] = {
+                    "system": name,
+                    "act": act.name,
+                    "facts": len(acted.identifiers),
+                }
                 tx.record("protocol.act", details, who=asked.who, why=asked.why)
         return acted
 

@@ -15,7 +15,7 @@ _REQUIRED: Final = object()
 
 @dataclass(frozen=True, slots=True)
 class Argument:
-    """``kind``: ``text``, ``integer``, ``boolean``, ``object``, ``list``. Without a default it is required."""
+    """``kind``: ``text``, ``integer``, ``boolean``, ``object``, ``list``. Required without a default."""
 
     name: str
     kind: str

@@ -220,7 +220,10 @@ class Scheduler:
         new = self._new(submission.system, submission)
         with self.outbox.write() as tx:
             accepted = tx.accept(new)
-            details = {"transaction": new.transaction, "submission": accepted.submission}
+            details: dict[str, str | int] = {
+                "transaction": new.transaction,
+                "submission": accepted.submission,
+            }
             tx.record("submission.asked", details, who=who)
         self._tell(new, accepted)
         return accepted.submission

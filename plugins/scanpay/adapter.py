@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from agent.catalog import Catalog
+from agent.clock import BEIJING
 from agent.errors import AnswerRejected
 from agent.events import (
     Completion,
@@ -17,6 +18,7 @@ from agent.events import (
     JsonObject,
     Outcome,
     Plan,
+    Reading,
     Request,
     Response,
     Scope,
@@ -27,11 +29,12 @@ from agent.events import (
 from agent.protocol.completing import Unaided
 from agent.protocol.serials import write_serial
 from agent.protocol.statuses import by_status
-from plugins.scanpay import codec, completing, inquiry, outcomes, planning
+from plugins.scanpay import awaiting, codec, completing, inquiry, outcomes, planning
 from plugins.scanpay.bodies import Till
 from plugins.scanpay.envelopes import new_session
 from plugins.scanpay.forms import Received, read_form
 from plugins.scanpay.profiles import Envelope
+from plugins.scanpay.reconciling import deciding as reconciling
 from plugins.scanpay.sealing import Sealing
 from plugins.scanpay.settings import Settings
 
@@ -49,6 +52,9 @@ class ScanpayAdapter(Unaided):
     settings: Settings
     sealing: Sealing = field(repr=False)
 
+    def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
+        return awaiting.awaited(self.catalog, self.settings, submission, reading)
+
     def plan(self, submission: Submission, today: datetime) -> Plan:
         return planning.plan(self.catalog, submission, today, self.settings)
 
@@ -61,7 +67,10 @@ class ScanpayAdapter(Unaided):
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
         spec = self.catalog.transaction(draft.transaction)
-        return completing.complete(draft, spec, history, forced=forced)
+        completion = completing.complete(draft, spec, history, forced=forced)
+        if draft.transaction == reconciling.STATEMENT:
+            return replace(completion, draft=reconciling.prepared(completion.draft, history))
+        return completion
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         spec = self.catalog.transaction(draft.transaction)
@@ -77,6 +86,8 @@ class ScanpayAdapter(Unaided):
         ids = {"wire_id": f"{self.settings.hospcode}-{number}"}
         if self.settings.profile.envelope is Envelope.DES or self.settings.signer == "package":
             ids[SESSION] = new_session()
+        if draft.transaction == reconciling.STATEMENT:
+            ids[reconciling.MADE_AT] = now.astimezone(BEIJING).isoformat(timespec="seconds")
         return ids
 
     def encode(self, draft: Draft, ids: Mapping[str, str], now: datetime) -> Request:
@@ -90,7 +101,8 @@ class ScanpayAdapter(Unaided):
             return by_status(response.status, harmless=draft.harmless)
         spec = self.catalog.transaction(draft.transaction)
         verified = self.sealing.open(received, ids.get(SESSION, ""))
-        return outcomes.outcome(spec, draft, codec.read_answer(verified, spec))
+        outcome = outcomes.outcome(spec, draft, codec.read_answer(verified, spec))
+        return reconciling.reconciled(outcome, draft, ids) if spec.code == reconciling.STATEMENT else outcome
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         asked = self.catalog.transaction(draft.transaction).inquiry

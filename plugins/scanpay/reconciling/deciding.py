@@ -23,7 +23,7 @@ from typing import Final
 
 from agent import jsontext
 from agent.clock import BEIJING
-from agent.errors import ControlError
+from agent.errors import AnswerRejected, ControlError
 from agent.events import (
     REPORTS,
     Download,
@@ -61,13 +61,18 @@ def prepared(draft: Draft, history: History) -> Draft:
 
 
 def reconciled(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outcome:
-    """An accepted ST099 with what came of comparing. Raises AnswerRejected for a file that is none."""
+    """An accepted ST099 with what came of comparing; rejected when its file is none: asking again would
+    bring the same."""
     held = draft.memo.get(_MEMO)
     if outcome.verdict is not Verdict.ACCEPTED or held is None:
         return outcome
     hospcode, cycle = _named(draft)
     side = read_side(held["side"])
-    comparison = compare(side.rows, read_statement(text_of(outcome.data.get("file")), cycle), side.unsettled)
+    try:
+        there = read_statement(text_of(outcome.data.get("file")), cycle)
+    except AnswerRejected as error:
+        return replace(outcome, verdict=Verdict.REJECTED, message=error.message)
+    comparison = compare(side.rows, there, side.unsettled)
     operator = text_of(draft.body.get("operatorid"))
     report = Report(hospcode, operator, cycle, ids.get(MADE_AT, ""), comparison, frozenset(held["taken"]))
     downloads = tuple(_files(report, ids))
