@@ -35,11 +35,14 @@ from tests.unit.test_retention import Station
 class Ward(DaemonBench):
     """An installation that is backed up, goes on, loses its database and is restored."""
 
+    hole: BlackHole
+
     def take(self, *ids: str) -> None:
         for his_id in ids:
             self.admit(his_id)
         for his_id in ids:
             self.wait_for(lambda his_id=his_id: self.archived(f"{his_id}.json"), f"{his_id} archived")
+        self.hole.wait_for(1)
 
     def back_up(self) -> Path:
         target = self.root / "backup"
@@ -81,6 +84,7 @@ def hole() -> Any:
 @pytest.fixture
 def ward(tmp_path: Path, hole: BlackHole) -> Any:
     bench = Ward(tmp_path, hole.url)
+    bench.hole = hole
     yield bench
     bench.stop()
 
