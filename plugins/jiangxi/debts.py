@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agent.events import Debt, History, JsonObject
-from plugins.jiangxi.facts import DUE, OWED, SETTLED, read_owed
+from plugins.jiangxi.facts import BY_US, DUE, FOUND, OWED, SETTLED, read_owed
 
 
 def debts(institutions: Iterable[str], history: History) -> tuple[Debt, ...]:
@@ -13,7 +13,8 @@ def debts(institutions: Iterable[str], history: History) -> tuple[Debt, ...]:
     found: list[Debt] = []
     for akb020 in institutions:
         for visit, own in history.values(DUE, (akb020,)).items():
-            settled = history.value(SETTLED, (visit,))
+            ends = history.values(SETTLED, (visit,))
+            settled = ends.get(BY_US) or ends.get(FOUND)
             items = _items(visit, history) if settled else ()
             if settled and items:
                 found.append(Debt(akb020, visit, own, settled, items))
@@ -25,4 +26,5 @@ def _items(visit: str, history: History) -> tuple[JsonObject, ...]:
     return tuple(
         {"detail": detail, "name": each.ake002, "left": f"{each.left:f}"}
         for detail, each in sorted(owed.items())
+        if each.left > 0
     )

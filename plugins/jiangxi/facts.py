@@ -8,9 +8,12 @@ course      akc190              registered              MZ002, ZY001 or KF001
                                 aka130, ckc349          as registered
                                 discharged, revoked     when
                                 traced                  when codes were last uploaded
-settled     akc190                                      when
+settled     akc190                                      when, by this agent
+                                found                   when, by what CX001 told of the visit
+                                revoked                 when: it will never be settled
 fees        akc190              bke384                  akc264
-owed        akc190              bke384                  what of a drug row has no trace codes yet
+owed        akc190              bke384                  what of a drug row has no trace codes, as long as the
+                                                        row stands: a returned code is owed again
 due         akb020              akc190                  ckc349 of a visit that had drug rows
 trace       code                akc190/bke384           1 for a split pack, 0 for a whole one
 =========== =================== ======================= ==================================================
@@ -19,7 +22,7 @@ trace       code                akc190/bke384           1 for a split pack, 0 fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -30,6 +33,7 @@ from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, VISIT_FACT
 from plugins.jiangxi.rules import CODES, FEES, TRACES
 
 COURSE, SETTLED, FEES_FACT, OWED, DUE, TRACE = "course", "settled", "fees", "owed", "due", "trace"
+BY_US, FOUND = "", "found"
 REGISTERED, DISCHARGED, REVOKED, TRACED = "registered", "discharged", "revoked", "traced"
 CATEGORY: Final = "aka130"
 UNDOES: Final = "undoes"
@@ -53,18 +57,23 @@ class Left:
 
 @dataclass(frozen=True, slots=True)
 class Owed:
-    """A drug row without all of its trace codes; ``left`` is how much of it was not accounted for."""
+    """A drug row that wants trace codes; ``left`` is how much of its ``whole`` quantity has none."""
 
     ake002: str = field(repr=False)
     left: Decimal
+    whole: Decimal
+
+    def after(self, sold: Decimal) -> Owed:
+        """``sold`` is negative for a return, which owes again no more than the row has."""
+        return replace(self, left=min(self.whole, self.left - sold))
 
     def as_text(self) -> str:
-        return jsontext.write({"ake002": self.ake002, "left": f"{self.left:f}"})
+        return jsontext.write({"ake002": self.ake002, "left": f"{self.left:f}", "whole": f"{self.whole:f}"})
 
 
 def read_owed(text: str) -> Owed:
     value = jsontext.read_object(text)
-    return Owed(value["ake002"], Decimal(value["left"]))
+    return Owed(value["ake002"], Decimal(value["left"]), Decimal(value["whole"]))
 
 
 def facts_after(draft: Draft, data: JsonObject, traced: frozenset[str], when: str) -> Left:
@@ -124,9 +133,10 @@ def _keep_fees(left: Left, draft: Draft, visit: str, times: _Times) -> None:
     for row in rows:
         detail = text_of(row.get("bke384"))
         left.identifiers.append(Identifier(FEES_FACT, (visit,), text_of(row.get("akc264")), detail))
-        if text_of(row.get("bkc369")) in times.traced:
+        quantity = Decimal(text_of(row.get("akc226")))
+        if text_of(row.get("bkc369")) in times.traced and quantity > 0:
             owing = True
-            owed = Owed(text_of(row.get("ake002")), Decimal(text_of(row.get("akc226"))))
+            owed = Owed(text_of(row.get("ake002")), quantity, quantity)
             left.identifiers.append(Identifier(OWED, (visit,), owed.as_text(), detail))
     if owing:
         own = text_of(draft.memo.get(OWN_NUMBER))
@@ -152,6 +162,15 @@ def _refunded(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None
     left.forgotten.append(Forget(DUE, (draft.lane,), visit))
 
 
+def _queried(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:
+    """CX001 about one visit tells of a settlement that another workstation made."""
+    visit, rows = text_of(draft.body.get(VISIT)), data.get("outputlist")
+    for row in rows if visit and isinstance(rows, list) else ():
+        if isinstance(row, dict) and text_of(row.get(VISIT)) == visit:
+            day = text_of(row.get("akc194")) or text_of(row.get("bae237"))[:8] or times.day
+            left.identifiers.append(Identifier(SETTLED, (visit,), day, FOUND))
+
+
 def _discharged(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:
     visit, day = (text_of(draft.body.get(code)) for code in (VISIT, "aae031"))
     left.identifiers.append(Identifier(COURSE, (visit,), day, DISCHARGED))
@@ -162,6 +181,7 @@ def _revoked(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:
     _refunded(left, draft, data, times)
     visit, own = text_of(draft.body.get(VISIT)), text_of(draft.memo.get(OWN_NUMBER))
     left.identifiers.append(Identifier(COURSE, (visit,), times.day, REVOKED))
+    left.identifiers.append(Identifier(SETTLED, (visit,), times.day, REVOKED))
     if own:
         left.forgotten.append(Forget(VISIT_FACT, (draft.lane, own)))
 
@@ -181,13 +201,11 @@ def _traced(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:
                 left.identifiers.append(Identifier(TRACE, key, text_of(row.get("bkc507")), member))
     left.identifiers.append(Identifier(COURSE, (visit,), times.day, TRACED))
     after: Mapping[str, str] = draft.memo.get(OWED, {})
-    for detail, text in after.items():
-        if text:
-            left.identifiers.append(Identifier(OWED, (visit,), text, detail))
-        else:
-            left.forgotten.append(Forget(OWED, (visit,), detail))
+    left.identifiers += [Identifier(OWED, (visit,), text, detail) for detail, text in after.items()]
     if draft.memo.get("complete"):
         left.forgotten.append(Forget(DUE, (draft.lane,), visit))
+    elif after:
+        left.identifiers.append(Identifier(DUE, (draft.lane,), text_of(draft.memo.get(OWN_NUMBER)), visit))
 
 
 def is_return(row: JsonObject) -> bool:
@@ -207,5 +225,6 @@ _KEEPERS: Final[Mapping[str, _Keeper]] = {
     "JY002": _refunded,
     "ZY004": _discharged,
     "JY003": _revoked,
+    "CX001": _queried,
     "SQ002": _traced,
 }

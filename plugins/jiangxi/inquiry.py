@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from agent.catalog.model import Catalog, TransactionSpec
@@ -84,11 +85,22 @@ def _uploaded(case: _Case, rows: list[JsonObject]) -> Conclusion:
     sent = sent_rows(case.spec, case.draft.body)
     missing = [place for place, row in enumerate(sent) if text_of(row.get("bke384")) not in there]
     if not missing:
-        return case.found()
+        return case.found(_amounts_of(sent, rows))
     if len(missing) == len(sent):
         return _ABSENT
     outcome = _undone(case, missing) if case.settings.undo_partial else _finished(case, missing)
     return Conclusion(Finding.PARTLY, outcome)
+
+
+def _amounts_of(sent: list[JsonObject], rows: list[JsonObject]) -> JsonObject:
+    """What FY001 would have answered: the sums over its own details; {} where a sum cannot be made."""
+    own = {text_of(row.get("bke384")) for row in sent}
+    told = [row for row in rows if text_of(row.get("bke384")) in own]
+    try:
+        sums = {name: sum(Decimal(text_of(row.get(code))) for row in told) for name, code in _AMOUNTS.items()}
+    except InvalidOperation:
+        return {}
+    return {name: f"{amount:.2f}" for name, amount in sums.items()}
 
 
 def _finished(case: _Case, missing: list[int]) -> Outcome:

@@ -20,7 +20,7 @@ from agent.protocol.planning import readable_scopes, specification
 from agent.protocol.scopes import OBSERVING_KINDS
 from plugins.jiangxi.advice import odd_rows
 from plugins.jiangxi.facts import PLANNED, REGISTRATIONS
-from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, Prepared, prepare
+from plugins.jiangxi.preparing import OWN_NUMBER, UNNUMBERED, VISIT, Prepared, prepare
 from plugins.jiangxi.rules import FEES, RULES, TRACES
 from plugins.jiangxi.settings import Settings
 
@@ -87,7 +87,9 @@ def _judged(spec: TransactionSpec, prepared: Prepared, today: datetime, settings
 
 def _finished(spec: TransactionSpec, draft: Draft, prepared: Prepared, today: datetime) -> Draft:
     body = recount(spec, draft.body)
-    memo = {PLANNED: f"{today.astimezone(BEIJING):%Y%m%d}"}
+    memo: JsonObject = {PLANNED: f"{today.astimezone(BEIJING):%Y%m%d}"}
+    if is_slot(body.get(VISIT)):
+        memo[UNNUMBERED] = True
     return replace(
         draft,
         body=body,

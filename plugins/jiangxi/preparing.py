@@ -27,6 +27,8 @@ OWN_NUMBER: Final = "ckc349"
 INSTITUTION: Final = "akb020"
 VISIT_FACT: Final = "visit"
 """Facts of this kind: akc190 by (akb020, ckc349)."""
+UNNUMBERED: Final = "unnumbered"
+"""In a memo: akc190 is left to what the agent knows of ckc349."""
 
 
 @dataclass(slots=True)
@@ -109,7 +111,7 @@ def _of_rows(data: JsonObject, code: str) -> str:
 
 def _visit_slot(prepared: Prepared) -> JsonObject:
     key = (prepared.institution, prepared.own_number)
-    prepared.needs.append(Need(VISIT, VISIT_FACT, key))
+    prepared.needs.append(Need(VISIT, VISIT_FACT, key, required=False))
     return {SLOT: VISIT}
 
 

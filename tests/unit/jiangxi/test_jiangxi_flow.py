@@ -21,6 +21,7 @@ from tests.unit.jiangxi.province import (
     settlement,
     stay,
     taking_back,
+    traces,
 )
 
 Given = Callable[[Line], str]
@@ -84,6 +85,7 @@ CONTRADICTIONS: list[tuple[Given, str, JsonObject, str, str]] = [
     (discharged, "ZY004", discharge(), "discharged", "已办理出院登记"),
     (revoked, "ZY004", discharge(), "revoked", "ZY001"),
     (revoked, "FY001", MORE, "revoked", "ZY001"),
+    (revoked, "SQ002", traces(), "revoked", "不需要再上传"),
     (calculated, "FY001", MORE, "registered", "KF002"),
     (calculated, "FY005", settlement(aka130="73"), "registered", "KF002"),
 ]
@@ -140,6 +142,79 @@ def test_a_stay_settled_before_its_discharge_and_another_category_are_only_warne
     completion = this.ready(this.plan("FY005", data)[0])
     assert completion.refused == ()
     assert [warning.rule for warning in completion.warnings] == ["not_discharged", "category"]
+
+
+def test_a_clinic_visit_settled_as_a_stay_is_warned_of() -> None:
+    this = line()
+    number = uploaded(this)
+    completion = this.ready(this.plan("FY005", settlement(akc190=number, bke107="2"))[0])
+    assert [(w.rule, w.pointer) for w in completion.warnings] == [("category", "/bke107")]
+    assert completion.refused == ()
+
+
+@pytest.mark.parametrize(("transaction", "data"), [("FY005", settlement()), ("JY001", taking_back())])
+def test_fees_of_a_stay_from_before_going_live_are_only_warned_of(transaction: str, data: JsonObject) -> None:
+    """The agent discharged whom it did not admit: of the fees it knows nothing."""
+    this = line()
+    number = admitted(this)
+    this.do("FY001", fees(fee(1, ckc349="ZY0001", aka130="72"), akc190=number))
+    this.facts = Facts()
+    this.do("ZY004", discharge(akc190=number))
+    completion = this.ready(this.plan(transaction, {**data, "akc190": number})[0])
+    assert completion.refused == ()
+    assert "no_fees" in [warning.rule for warning in completion.warnings]
+
+
+@pytest.mark.parametrize(
+    ("transaction", "data", "advice"),
+    [
+        ("FY001", fees(fee(1)), "请先用 MZ002 或 ZY001 登记"),
+        ("FY005", settlement(), "FY001"),
+        ("KF002", settlement(aka130="73"), "请先用 KF001"),
+        ("ZY004", discharge(), "请先用 ZY001"),
+        ("JY003", taking_back(), "请先用 ZY001"),
+        ("SQ002", traces(), "请先登记"),
+        ("CX002", {"akb020": HOSPITAL}, "请先登记"),
+    ],
+)
+@pytest.mark.parametrize("forced", [False, True])
+def test_a_visit_that_is_not_registered_here_is_refused_by_its_own_number_with_what_to_do(
+    transaction: str, data: JsonObject, advice: str, forced: bool
+) -> None:
+    """Forced, too: there is no number to send."""
+    this = line()
+    completion = this.ready(this.plan(transaction, {**data, "ckc349": "M9"})[0], forced=forced)
+    (fault,) = completion.refused
+    assert fault.rule == "unknown_visit"
+    assert advice in fault.message
+    assert "直接填写 akc190" in fault.message
+    assert completion.alone is (transaction != "FY001")
+
+
+def test_a_second_registration_under_one_number_is_warned_of_until_the_first_is_settled() -> None:
+    this = line()
+    number = uploaded(this)
+    again = this.plan("MZ002", clinic(ckc349="M1"))[0]
+    assert [warning.rule for warning in this.ready(again).warnings] == ["registered"]
+    this.do("FY005", settlement(akc190=number))
+    assert this.ready(again).warnings == ()
+    assert this.ready(this.plan("MZ002", clinic(ckc349="M2"))[0]).warnings == ()
+
+
+def test_what_a_query_says_of_a_settlement_elsewhere_is_only_warned_of() -> None:
+    """It may have been refunded elsewhere since."""
+    this = line()
+    number = uploaded(this)
+    known = this.facts
+    this.facts = Facts()
+    this.do("FY005", settlement(akc190=number))
+    this.facts = known
+    this.do("CX001", {"akb020": HOSPITAL, "akc190": number})
+    completion = this.ready(this.plan("FY001", {**MORE, "akc190": number})[0])
+    assert completion.refused == ()
+    assert [warning.rule for warning in completion.warnings] == ["settled"]
+    refund = this.ready(this.plan("JY002", taking_back(akc190=number))[0])
+    assert (refund.refused, refund.warnings) == ((), ())
 
 
 def test_a_detail_that_was_uploaded_before_is_warned_of_by_its_place() -> None:

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from agent import jsontext
 from agent.dispatch.state import LaneSettings
 from agent.errors import ControlError
 from agent.events import JsonObject
+from agent.rehearsal.messages import Call
 from tests.unit.jiangxi.province import (
     ACCIDENT,
     HOSPITAL,
+    SAFE,
     TODAY,
     clinic,
     discharge,
@@ -87,8 +90,38 @@ def test_messages_by_either_number_of_a_visit_keep_one_order(desk: Workstation) 
 
 def test_a_visit_that_was_never_registered_here_is_refused_by_its_hospital_number(desk: Workstation) -> None:
     result = desk.do("S", "FY005", settlement(ckc349="M9"))
-    assert (result["state"], result["code"]) == ("rejected", "slot_missing")
+    assert (result["state"], result["errors"][0]["rule"]) == ("invalid", "unknown_visit")
+    assert "MZ002" in result["errors"][0]["message"]
     assert desk.wire.sent == []
+    assert desk.do("R", "MZ002", clinic(ckc349="M9"))["state"] == "accepted", "it holds up nothing"
+
+
+def test_codes_that_wait_for_a_revoked_stay_end_with_its_revocation(desk: Workstation) -> None:
+    desk.do("R", "ZY001", stay())
+    desk.do("U", "FY001", fees(fee(1, aka130="72"), ckc349="ZY0001"))
+    desk.drop("T1", "SQ002", traces(trace(1), ckc349="ZY0001"))
+    desk.drop("T2", "SQ002", traces(trace(1), akc190=desk.result("R")["data"]["akc190"]))
+    desk.settle_down()
+    assert [desk.result(his_id)["state"] for his_id in ("T1", "T2")] == ["queued"] * 2
+    desk.do("J", "JY003", taking_back(ckc349="ZY0001"))
+    assert [desk.run(his_id)["state"] for his_id in ("T1", "T2")] == ["invalid"] * 2
+    rules = [desk.result(his_id)["errors"][0]["rule"] for his_id in ("T1", "T2")]
+    assert rules == ["unknown_visit", "revoked"], "the hospital's number leads to it no more"
+    assert desk.wire.bodies("SQ002") == []
+
+
+def test_codes_that_wait_for_a_settlement_made_elsewhere_go_out_once_it_was_asked_about(
+    desk: Workstation,
+) -> None:
+    uploaded(desk)
+    desk.drop("T", "SQ002", traces(trace(1), ckc349="M1"))
+    desk.settle_down()
+    assert "CX001" in desk.result("T")["message"]
+    visit = desk.result("R")["data"]["akc190"]
+    nodes = {"safeinfo": SAFE, "ywlx": "FY005", "input": settlement(akc190=visit)}
+    desk.province(Call("POST", "/gsyl/rest/service", "", {}, jsontext.write(nodes).encode()))
+    assert desk.do("Q", "CX001", {"akb020": HOSPITAL, "ckc349": "M1"})["state"] == "accepted"
+    assert desk.run("T")["state"] == "accepted"
 
 
 def test_a_contradiction_ends_invalid_and_unsent_and_force_sends_it(desk: Workstation) -> None:
@@ -144,6 +177,17 @@ def test_a_lost_upload_takes_effect_once(desk: Workstation, fault: str) -> None:
     assert [row["accepted"] for row in result["rows"]] == [True, True]
     assert list(effects(desk, "fee:").values()) == [1, 1]
     assert desk.do("S", "FY005", settlement(ckc349="M1"))["data"]["totalFee"] == "24.00"
+
+
+def test_a_lost_upload_that_is_found_tells_the_amounts(desk: Workstation) -> None:
+    desk.do("R", "MZ002", clinic(ckc349="M1"))
+    desk.do("U0", "FY001", fees(fee(9), ckc349="M1"))
+    desk.fault("drop_after=on:FY001,times:1")
+    found = desk.do("U", "FY001", fees(fee(1), fee(2), ckc349="M1"))
+    assert found["settled_by"] == "inquiry"
+    assert found["data"] == {
+        "allowFee": "20.00", "selfFee": "0.00", "quotaFee": "4.00", "totalFee": "24.00"
+    }  # fmt: skip
 
 
 def test_an_upload_of_which_half_arrived_is_finished(desk: Workstation) -> None:

@@ -109,6 +109,34 @@ def test_codes_collected_before_the_settlement_wait_for_it() -> None:
     assert this.send(now.draft).verdict is Verdict.ACCEPTED
 
 
+def test_a_settlement_elsewhere_that_a_query_shows_ends_the_wait_and_begins_the_debt() -> None:
+    this = line()
+    number = visited(this, fee(1))
+    known = this.facts
+    this.facts = Facts()
+    this.do("FY005", settlement(akc190=number))
+    this.facts = known
+    draft = this.plan("SQ002", traces(trace(1), ckc349="MZ0001"))[0]
+    assert this.ready(draft).awaits
+    this.do("CX001", {"akb020": HOSPITAL, "startDate": TODAY, "expirationDate": TODAY})
+    assert this.ready(draft).awaits, "a list of a time is not read for single visits"
+    this.do("CX001", {"akb020": HOSPITAL, "ckc349": "MZ0001"})
+    assert set(owed(this)) == {detail(1)}
+    now = this.ready(draft)
+    assert (now.awaits, now.refused) == ((), ())
+    assert this.send(now.draft).verdict is Verdict.ACCEPTED
+
+
+def test_a_refund_ends_what_a_query_showed() -> None:
+    this = line()
+    number = settled(this, fee(1))
+    this.do("CX001", {"akb020": HOSPITAL, "akc190": number})
+    this.do("JY002", taking_back(akc190=number))
+    this.do("FY001", fees(fee(2), akc190=number, ckc349="MZ0001"))
+    completion = this.ready(this.plan("SQ002", traces(trace(2), akc190=number))[0])
+    assert completion.awaits, "it waits for the new settlement"
+
+
 def test_forced_codes_wait_for_nothing() -> None:
     this = line()
     visited(this, fee(1))
@@ -177,6 +205,41 @@ def test_a_returned_code_may_be_sold_again() -> None:
     assert this.province.ledger.standing(f"trace:{detail(1)}/{TRACE}") == 0
 
 
+def test_a_returned_code_is_owed_again_while_the_fee_stands() -> None:
+    """A wrong code is taken back, the right one is still wanted."""
+    this = line()
+    number = settled(this, fee(1, akc226="2"))
+    this.do("SQ002", traces(trace(1, TRACE, OTHER, bkc516="2"), akc190=number))
+    assert owed(this) == {}
+    this.do("SQ002", traces(trace(1, OTHER, bkc516="-1"), akc190=number))
+    assert owed(this) == {detail(1): "1"}
+    this.do("SQ002", traces(trace(1, "85" + "1" * 18), akc190=number))
+    assert owed(this) == {}
+
+
+def test_a_return_of_what_was_never_sold_leaves_the_debt_as_it_was() -> None:
+    this = line()
+    number = settled(this, fee(1))
+    draft = this.ready(this.plan("SQ002", traces(trace(1, bkc516="-1"), akc190=number))[0]).draft
+    this.facts.take(this.adapter.resolved(draft, {}, {}))
+    assert owed(this) == {detail(1): "1"}
+
+
+def test_a_return_after_the_refund_owes_nothing() -> None:
+    this = line()
+    number = settled(this, fee(1))
+    this.do("SQ002", traces(trace(1), akc190=number))
+    this.do("JY002", taking_back(akc190=number))
+    this.do("SQ002", traces(trace(1, bkc516="-1"), akc190=number))
+    assert owed(this) == {}
+
+
+def test_a_row_of_a_negative_quantity_owes_no_codes() -> None:
+    this = line()
+    settled(this, fee(1), fee(2, akc226="-1"))
+    assert set(owed(this)) == {detail(1)}
+
+
 def test_a_return_of_what_was_never_sold_here_is_warned_of() -> None:
     this = line()
     number = settled(this, fee(1))
@@ -187,7 +250,7 @@ def test_a_return_of_what_was_never_sold_here_is_warned_of() -> None:
 def test_codes_of_a_detail_that_was_never_uploaded_are_warned_of() -> None:
     this = line()
     number = settled(this, fee(1))
-    assert warned(this, traces(trace(9), akc190=number)) == [("unknown_detail", "/kc25list")]
+    assert warned(this, traces(trace(9), akc190=number)) == [("unknown_detail", "/kc25list/0/bke384")]
 
 
 def test_a_refund_after_codes_were_uploaded_says_that_they_stay() -> None:
