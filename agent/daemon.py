@@ -40,7 +40,7 @@ from agent.sources.beside import Beside
 from agent.sources.folder import FolderSource
 from agent.sources.settings import FolderSettings
 from agent.supervisor import Supervisor
-from agent.system import Surroundings, System, build_system
+from agent.system import Surroundings, System, build_listener, build_system
 from agent.upkeep import Upkeep
 
 STOP_WITHIN_S: Final = 20.0
@@ -103,6 +103,8 @@ class Daemon:
         self.supervisor.run("upkeep", self.upkeep.run, self.upkeep.wakeup)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
+        for system, listener in self.listeners.items():
+            self.supervisor.run(f"listener {system}", listener.run)
         log.info("agent started", systems=sorted(self.systems), folders=len(self.intakes))
 
     def stop(self) -> None:
@@ -172,6 +174,12 @@ class Daemon:
         )
         for name, config in self.config.systems.items():
             self.systems[name] = build_system(config, self.registry.protocol(name), shared, self._settled)
+
+        self.listeners = {
+            system.config.name: listener
+            for system in self.systems.values()
+            if (listener := build_listener(system, shared, self._settled)) is not None
+        }
 
     def _build_replies(self) -> None:
         folders = {

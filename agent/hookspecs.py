@@ -256,6 +256,51 @@ class Preparation(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Incoming:
+    """A call from a system, not believed yet."""
+
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a system told unasked: the answer to an inquiry, ``question`` by ``transaction``, that nobody
+    made. ``key`` names what was said, so that a repetition is known; ``scope`` what it is about.
+    ``reply`` is answered when it is durable."""
+
+    key: str
+    transaction: str
+    question: JsonObject = field(repr=False)
+    scope: Scope = field(repr=False)
+    answer: Outcome = field(repr=False)
+    reply: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """What a notice changes beside the messages that it settles. ``alarm`` is a code for the log."""
+
+    identifiers: tuple[Identifier, ...] = ()
+    forgotten: tuple[Forget, ...] = ()
+    alarm: str = ""
+
+
+class Hearing(Protocol):
+    """What a protocol makes of calls from its system. Pure, as the adapter is; called by several threads."""
+
+    def heard(self, incoming: Incoming) -> Notice:
+        """Raises AnswerRejected or CryptoError for what must not be believed, ConfigurationError when
+        nothing can be verified now."""
+        ...
+
+    def noted(self, notice: Notice, history: History, now: datetime) -> Noted:
+        """Within the commit, after what the notice settles was settled; called once for each notice."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """What a protocol's command found: Chinese lines for people, an object for programs."""
 
@@ -346,6 +391,8 @@ class ProtocolSpec:
     """What submissions go through before they are planned; None where the settings want nothing."""
     commands: Sequence[ProtocolCommand] = ()
     acts: Sequence[Act] = ()
+    hear: Callable[[ProtocolAdapter], Hearing] | None = None
+    """What calls from the system mean, where it makes any."""
     rehearse: Callable[[Path], Rehearsal] | None = None
     """Prepare a demo in an empty folder: what the platform reads from files, such as its keys, is there."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 
 from agent.clock import Clock
@@ -12,8 +13,10 @@ from agent.config.model import SystemConfig
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.exchange import Exchange
 from agent.dispatch.state import LaneSettings
+from agent.errors import ConfigurationError
 from agent.hookspecs import KeySource, Preparation, ProtocolAdapter, ProtocolSpec
 from agent.lifetimes import Lifetimes
+from agent.listening import Listener, ListenerSettings, Receiver
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox
 from agent.outbox.model import Settled
@@ -70,6 +73,30 @@ def build_system(
     )
     preparation = protocol.prepare(config.options) if protocol.prepare else None
     return System(config, protocol, adapter, transport, dispatcher, preparation)
+
+
+def build_listener(
+    system: System, shared: Surroundings, settled: Callable[[Settled], None]
+) -> Listener | None:
+    """None where nothing is configured. Raises ConfigurationError for a protocol that hears nothing."""
+    config = system.config.listener
+    if config is None:
+        return None
+    if system.protocol.hear is None:
+        raise ConfigurationError(
+            f"系统 {system.config.name} 没有主动通知，不能配置 listener",
+            hint=f"请删除 [systems.{system.config.name}.listener]",
+        )
+    hearing = system.protocol.hear(system.adapter)
+    receiver = Receiver(system.config.name, system.adapter, hearing, shared.outbox, shared.clock, settled)
+    settings = ListenerSettings(
+        host=config.host,
+        port=config.port,
+        path=config.path,
+        peers=tuple(ip_network(peer, strict=False) for peer in config.peers),
+        max_bytes=config.max_kb * 1024,
+    )
+    return Listener(settings, receiver.receive, shared.clock, shared.stopping)
 
 
 def transport_settings(config: SystemConfig) -> TransportSettings:

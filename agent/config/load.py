@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from agent.config.devices import build_devices
 from agent.config.folders import build_folders
+from agent.config.listener import listener_of
 from agent.config.model import (
     AgentConfig,
     ControlConfig,
@@ -117,10 +118,11 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
 
 
 def _system(base: Path, name: str, raw: Mapping[str, Any], tables: Tables) -> SystemConfig:
-    settings, transport, options = tables.system(name, raw)
+    settings, transport, listener, options = tables.system(name, raw)
     if transport["ca_file"]:
         transport["ca_file"] = str(base / transport["ca_file"])
-    return SystemConfig(name, options, TransportConfig(**transport), **settings)
+    heard = listener_of(f"systems.{name}.listener", listener, tables.problems)
+    return SystemConfig(name, options, TransportConfig(**transport), heard, **settings)
 
 
 def _complete(config: AgentConfig, protocols: Protocols, problems: list[Problem]) -> AgentConfig:

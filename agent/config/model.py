@@ -63,6 +63,17 @@ class TransportConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenerConfig:
+    """Where a system may call; ``peers`` are addresses or networks as ``ipaddress`` reads them."""
+
+    host: str
+    port: int
+    path: str
+    peers: tuple[str, ...]
+    max_kb: int
+
+
+@dataclass(frozen=True, slots=True)
 class SystemConfig:
     """One system. ``options`` are its protocol's own, as ``ProtocolSpec.options`` declares them.
 
@@ -76,6 +87,7 @@ class SystemConfig:
     name: str
     options: Mapping[str, Any] = field(repr=False)
     transport: TransportConfig = field(default_factory=TransportConfig)
+    listener: ListenerConfig | None = None
     order: str = "interactive"
     parallel: int = 1
     negatives: int = 2

@@ -17,6 +17,7 @@ from agent.config.schema import (
     DEVICES,
     FOLDER,
     KEYS,
+    LISTENER,
     LOG,
     RETENTION,
     SYSTEM,
@@ -83,6 +84,8 @@ def _system(protocol: ProtocolSpec) -> str:
         lines += [f"# {_about(option)}", f"#{option.name} = {_value(option)}"]
     lines += [f"# {use.name}：{use.about}，用 his-agent keys import {use.name} 导入" for use in protocol.keys]
     lines += [*_settings(SYSTEM.settings), f"#[{place}.transport]", *_settings(TRANSPORT.settings)]
+    if protocol.hear is not None:
+        lines += [f"#[{place}.listener]", *_settings(LISTENER.settings)]
     return "\n".join(lines) + "\n"
 
 

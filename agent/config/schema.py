@@ -390,6 +390,50 @@ TRANSPORT: Final = Section(
     ),
 )
 
+LISTENER: Final = Section(
+    "systems.<name>.listener",
+    "接收这个系统主动发来的结果通知；不写 address 就不监听",
+    "Hears what the system tells unasked; nothing listens without an address",
+    (
+        Setting(
+            "address",
+            "text",
+            "",
+            "监听的地址和端口；只写内网地址，并在防火墙上只放行平台",
+            "Address and port; an inner one, that the firewall opens to the platform alone",
+            example='"10.0.0.2:8080"',
+            pattern=r"(|[0-9A-Za-z.:\[\]-]{1,100}:\d{1,5})",
+        ),
+        Setting(
+            "path",
+            "text",
+            "/callback",
+            "通知的路径，与交易中的通知地址一致",
+            "Path of the notices, as in the address that transactions name",
+            example='"/callback"',
+            pattern=r"/[0-9A-Za-z/._-]{0,199}",
+        ),
+        Setting(
+            "peers",
+            "list",
+            (),
+            "允许连接的地址或网段，必填；其他来源一律拒绝",
+            "Addresses or networks that may call; needed, all others are refused",
+            example='["10.1.2.3", "10.1.0.0/24"]',
+        ),
+        Setting(
+            "max_kb",
+            "integer",
+            1024,
+            "一份通知最多多少 KB",
+            "Largest notice in KB",
+            example="1024",
+            minimum=1,
+            maximum=24576,
+        ),
+    ),
+)
+
 _ENCODINGS: Final = ("utf-8", "utf-8-sig", "utf-16", "gb18030")
 
 FOLDER: Final = Section(
@@ -521,7 +565,7 @@ FOLDER: Final = Section(
 )
 
 DEVICES: Final = (SCANNER, READER, CODE, USB)
-SECTIONS: Final = (AGENT, LOG, CONTROL, KEYS, RETENTION, SYSTEM, TRANSPORT, FOLDER, *DEVICES)
+SECTIONS: Final = (AGENT, LOG, CONTROL, KEYS, RETENTION, SYSTEM, TRANSPORT, LISTENER, FOLDER, *DEVICES)
 
-RESERVED_OPTIONS: Final = frozenset({setting.name for setting in SYSTEM.settings} | {"transport"})
+RESERVED_OPTIONS: Final = frozenset({setting.name for setting in SYSTEM.settings} | {"transport", "listener"})
 """Names under ``[systems.<name>]`` that no protocol may declare as its own option."""

@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any, Final, NamedTuple
 
-from agent.config.schema import FOLDER, SYSTEM, TRANSPORT
+from agent.config.schema import FOLDER, LISTENER, SYSTEM, TRANSPORT
 from agent.config.setting import Section, Setting
 from agent.config.values import Problem, expectation
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 _DEVICES: Final = ("scanners", "readers", "codes", "usb")
+_TABLES: Final = ("transport", "listener")
 _TOP: Final = ("agent", "log", "control", "keys", "retention", "systems", "folders", *_DEVICES)
 
 
@@ -21,6 +22,7 @@ class SystemTables(NamedTuple):
 
     settings: dict[str, Any]
     transport: dict[str, Any]
+    listener: dict[str, Any]
     options: dict[str, Any]
 
 
@@ -48,17 +50,18 @@ class Tables:
             tables[name] = self._table(self._content[group], name, place)
         return tables
 
-    def system(
-        self, name: str, raw: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """Of one system: the agent's settings, those of its transport, and the protocol's own options."""
+    def system(self, name: str, raw: Mapping[str, Any]) -> SystemTables:
+        """Of one system: the agent's settings, those of its transport and listener, and the protocol's own
+        options."""
         place = f"systems.{name}"
         own = {key: value for key, value in raw.items() if SYSTEM.find(key)}
-        options = {key: value for key, value in raw.items() if not SYSTEM.find(key) and key != "transport"}
+        options = {key: value for key, value in raw.items() if not SYSTEM.find(key) and key not in _TABLES}
         transport = self._table(raw, "transport", f"{place}.transport")
+        listener = self._table(raw, "listener", f"{place}.listener")
         return SystemTables(
             settings=self._settings(SYSTEM, place, own),
             transport=self._settings(TRANSPORT, f"{place}.transport", transport),
+            listener=self._settings(LISTENER, f"{place}.listener", listener),
             options=options,
         )
 

@@ -188,13 +188,17 @@ class Lane:
         self.state.went_well()
         following = self._commits.finish(
             lambda tx: self._settle_asked(tx, head, asked, rules),
-            lambda tx: self._commits.tell(tx.leave_unknown(head.message, NOT_STORABLE, self.clock.now())),
+            lambda tx: self._give_up(tx, head, NOT_STORABLE),
         )
         if self.state.beside:
             self._wake_other()
         return following
 
     def _settle_asked(self, tx: Transaction, head: Head, asked: Asked, rules: InquiryRules) -> None:
+        """A notice of the system may have settled it while it was asked about: that stands."""
+        if not tx.is_inquiring(head.message):
+            self.state.forget(head.message)
+            return
         now = self.clock.monotonic()
         settled, wait_s = settle_asked(
             tx,
@@ -215,6 +219,12 @@ class Lane:
             self.state.doubts.of(head, now).next_at = now + wait_s
         else:
             self.state.pause(wait_s)
+
+    def _give_up(self, tx: Transaction, head: Head, why: str) -> None:
+        if tx.is_inquiring(head.message):
+            self._commits.tell(tx.leave_unknown(head.message, why, self.clock.now()))
+        else:
+            self.state.forget(head.message)
 
     def _asking_failed(self, trouble: AgentError) -> Step:
         match trouble:
@@ -259,10 +269,8 @@ class Lane:
             self.state.failed("probe_failed")
             return self._commits.start()
         if head.inquiring:
-            now, why = self.clock.now(), advised(HELD_TOO_LONG, self._advice(head))
-            return self._commits.finish(
-                lambda tx: self._commits.tell(tx.leave_unknown(head.message, why, now))
-            )
+            why = advised(HELD_TOO_LONG, self._advice(head))
+            return self._commits.finish(lambda tx: self._give_up(tx, head, why))
         return self._commits.choose(probed=head.message)
 
     def _endpoint_is_well(self) -> bool | None:

@@ -27,7 +27,7 @@ from typing import Protocol
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Awaited, Draft, Forget, History, Identifier, JsonObject, Outcome
+from agent.events import Awaited, Draft, Forget, History, Identifier, JsonObject, Outcome, Scope
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -179,6 +179,14 @@ class Transaction(Protocol):
     def doubt(self, message: int, attempt: int, why: str, now: datetime) -> None:
         """Bytes may have left and no trustworthy answer came: inquiring, or, for a harmless or
         repeatable message, ready again."""
+        ...
+
+    def in_doubt(self, system: str, scope: Scope) -> list[Head]:
+        """The messages about something that are inquired about, or were left unknown after that."""
+        ...
+
+    def is_inquiring(self, message: int) -> bool:
+        """Whether a message is still inquired about: a notice of its system may have settled it."""
         ...
 
     def note_negative(self, message: int, now: datetime) -> int:

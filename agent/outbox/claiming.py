@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from agent.errors import StoreError
-from agent.events import Draft, Need
+from agent.events import Draft, Need, Scope
 from agent.outbox import facts, scopes
 from agent.outbox.auditing import Details
 from agent.outbox.drafts import draft_value, value_draft
@@ -27,6 +27,14 @@ def head(work: Work, lane: LaneKey, *, strict: bool, skip: frozenset[int], besid
         return None if row is None else _head(work, lane, row)
     row = _flying(work, number, skip) or _next_ready(work, number, strict, skip)
     return None if row is None else _head(work, lane, row)
+
+
+def in_doubt(work: Work, system: str, scope: Scope) -> list[Head]:
+    """What a notice about a scope may settle."""
+    (held,) = scopes.held_scopes(work, system, (scope,))
+    names = {number: lane for lane, number in work.lanes.items()}
+    rows = work.named("in_doubt_of_scope", key=held.key)
+    return [_head(work, names[row["lane"]], row) for row in rows]
 
 
 def _flying(work: Work, lane: int, skip: frozenset[int]) -> Row | None:

@@ -305,6 +305,15 @@ FROM message m INDEXED BY message_flying JOIN draft d ON d.message = m.number
 WHERE m.lane = ? AND m.state IN ('in_flight', 'inquiring') AND m.beside = 1 AND m.state = 'inquiring'
 ORDER BY m.position, m.number LIMIT ?;
 
+-- name: in_doubt_of_scope
+-- What holds a scope and is being inquired about, or was left to a person after that.
+SELECT m.number, m.submission, m.lane, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,
+    m.forced, m.valid_until, m.doubt_since, m.negatives, m.last_negative_at, m.position, d.content_sealed
+FROM message m JOIN draft d ON d.message = m.number
+WHERE (m.state = 'inquiring' AND m.number IN (SELECT message FROM chain WHERE scope_key = :key))
+    OR (m.state = 'unknown' AND m.number IN (SELECT message FROM aside WHERE scope_key = :key))
+ORDER BY m.position, m.number;
+
 -- name: head_ready
 -- The next eligible messages of a lane: the first entries of message_eligible.
 SELECT m.number, m.submission, m.transaction_code, m.state, m.tries, m.withdrawn, m.doubts, m.harmless,

@@ -8,7 +8,7 @@ from datetime import datetime
 from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
-from agent.events import Awaited, Draft, Forget, Identifier, JsonObject, Outcome
+from agent.events import Awaited, Draft, Forget, Identifier, JsonObject, Outcome, Scope
 from agent.outbox import (
     auditing,
     claiming,
@@ -36,6 +36,7 @@ from agent.outbox.model import (
     NewSubmission,
     ReplyAddress,
     Settled,
+    State,
 )
 from agent.outbox.work import Work
 
@@ -136,6 +137,12 @@ class SqliteTransaction:
 
     def doubt(self, message: int, attempt: int, why: str, now: datetime) -> None:
         claiming.doubt(self._work, message, attempt, why, now)
+
+    def in_doubt(self, system: str, scope: Scope) -> list[Head]:
+        return claiming.in_doubt(self._work, system, scope)
+
+    def is_inquiring(self, message: int) -> bool:
+        return bool(self._work.need("message", message)["state"] == State.INQUIRING)
 
     def note_negative(self, message: int, now: datetime) -> int:
         return claiming.note_negative(self._work, message, now)

@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.hookspecs import ProtocolCommand, ProtocolSpec, Report, hookimpl
 from plugins.scanpay.building import build, prepare, scanpay_catalog
+from plugins.scanpay.hearing import hear
 from plugins.scanpay.reconciling.asking import ACTS
 from plugins.scanpay.settings import KEY_USES, OPTIONS
 
@@ -32,6 +33,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
                 ),
             ),
             acts=ACTS,
+            hear=hear,
         )
     )
 
