@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -110,9 +111,10 @@ def registered() -> Mapping[str, ProtocolSpec]:
     groups = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]["entry-points"]
     points = [EntryPoint(name, module, GROUP) for name, module in groups[GROUP].items()]
     for point in points:
-        importlib.import_module(
-            f"{point.value}.catalog"
-        )  # a subpackage takes its name in the plugin's module
+        with suppress(ModuleNotFoundError):  # of a plugin that registers no protocol
+            importlib.import_module(
+                f"{point.value}.catalog"
+            )  # a subpackage takes its name in the plugin's module
     return Registry(points).protocols()
 
 
