@@ -103,8 +103,8 @@ class Daemon:
         self.supervisor.run("upkeep", self.upkeep.run, self.upkeep.wakeup)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
-        for system, listener in self.listeners.items():
-            self.supervisor.run(f"listener {system}", listener.run)
+        for name, listener in self.listeners.items():
+            self.supervisor.run(f"listener {name}", listener.run)
         log.info("agent started", systems=sorted(self.systems), folders=len(self.intakes))
 
     def stop(self) -> None:

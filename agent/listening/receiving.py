@@ -86,6 +86,8 @@ class Receiver:
         noted = self.hearing.noted(notice, history, now)
         heard = Identifier(HEARD, about, now.isoformat(), notice.key)
         tx.give_facts(self.system, (*noted.identifiers, heard), noted.forgotten)
-        details = {"system": self.system, "transaction": notice.transaction, "settled": ended}
-        tx.record("notice.heard", {**details, "alarm": noted.alarm} if noted.alarm else details)
+        details: dict[str, str | int] = {"system": self.system, "settled": ended}
+        if noted.alarm:
+            details["alarm"] = noted.alarm
+        tx.record("notice.heard", details)
         return noted.alarm
