@@ -15,11 +15,14 @@ from agent.events import (
     History,
     JsonObject,
     Outcome,
+    Reading,
     Schedule,
     Submission,
     Verdict,
+    WaitItem,
     Watched,
 )
+from agent.protocol.awaiting import taken
 
 
 class Unaided:

@@ -9,6 +9,8 @@ from typing import Any
 
 from agent.clock import BEIJING
 from agent.errors import Fault
+from agent.submissions.awaiting import Unfit as _Unfit
+from agent.submissions.awaiting import read_wait
 from agent.submissions.names import ID_RULE, is_id
 
 OPTION_NAMES = {
@@ -32,13 +34,6 @@ _DIGITS = re.compile(r"\d{1,18}", re.ASCII)
 _BOOLEANS = {"true": True, "false": False, "1": True, "0": False, "是": True, "否": False}
 _CLOCK_ERROR = timedelta(days=1)
 """How far a HIS's clock may be ahead before its business time is known to be wrong."""
-
-
-class _Unfit(ValueError):
-    def __init__(self, rule: str, message: str) -> None:
-        super().__init__(message)
-        self.rule = rule
-        self.message = message
 
 
 def read_option(key: str, value: object, received_at: datetime) -> tuple[Any, Fault | None]:
@@ -107,10 +102,6 @@ def _flag(key: str) -> Callable[[object, datetime], bool]:
     return read
 
 
-def _await(_value: object, _received_at: datetime) -> Any:
-    raise _Unfit("await_unsupported", "目前还不支持 await（等待扫码或读卡），请由 HIS 扫码后把结果放进 data")
-
-
 _READERS: dict[str, Callable[[object, datetime], Any]] = {
     "occurred_at": _occurred_at,
     "valid_until": _moment("valid_until"),
@@ -120,5 +111,5 @@ _READERS: dict[str, Callable[[object, datetime], Any]] = {
     "replaces": _reference("replaces"),
     "now": _flag("now"),
     "force": _flag("force"),
-    "await": _await,
+    "await": read_wait,
 }

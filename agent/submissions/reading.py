@@ -84,8 +84,9 @@ class Reading:
             self.options[key] = found
 
     def submission(self, data: JsonObject) -> Submission:
+        options = {"wait" if key == "await" else key: value for key, value in self.options.items()}
         return Submission(
-            system=self.rules.system, transaction=self.transaction, id=self.id, data=data, **self.options
+            system=self.rules.system, transaction=self.transaction, id=self.id, data=data, **options
         )
 
     def part(self, visit: str, data: JsonObject) -> Submission:

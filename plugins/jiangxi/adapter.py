@@ -18,15 +18,17 @@ from agent.events import (
     JsonObject,
     Outcome,
     Plan,
+    Reading,
     Request,
     Response,
     Scope,
     Series,
     Submission,
+    WaitItem,
 )
 from agent.hookspecs import KeySource
 from agent.protocol.completing import Unaided
-from plugins.jiangxi import codec, debts, flow, inquiry, outcomes, planning
+from plugins.jiangxi import awaiting, codec, debts, flow, inquiry, outcomes, planning
 from plugins.jiangxi.settings import Settings, read_settings
 
 _PROBE: Final = "CX001"
@@ -48,6 +50,12 @@ class JiangxiAdapter(Unaided):
 
     catalog: Catalog
     settings: Settings
+
+    def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
+        return awaiting.awaited(submission, reading)
+
+    def items(self, submission: Submission) -> tuple[WaitItem, ...]:
+        return awaiting.items(submission)
 
     def plan(self, submission: Submission, today: datetime) -> Plan:
         return planning.plan(self.catalog, submission, today, self.settings)

@@ -19,6 +19,7 @@ from agent.events import (
     JsonObject,
     Outcome,
     Plan,
+    Reading,
     Request,
     Response,
     Schedule,
@@ -28,9 +29,11 @@ from agent.events import (
 )
 from agent.hookspecs import KeySource
 from agent.protocol.answers import tidy
+from agent.protocol.awaiting import taken
 from agent.protocol.completing import Unaided
 from agent.protocol.owing import unpaid
 from plugins.ministry import agreeing, attachments, codec, inquiry, outcomes, planning
+from plugins.ministry.awaiting import PLACES
 from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
 from plugins.ministry.schedules import Run, demand_runnable, repetition, runs, submission_of
@@ -60,6 +63,9 @@ class MinistryAdapter(Unaided):
 
     def attachments(self, submission: Submission) -> tuple[FileReference, ...]:
         return attachments.references(self.catalog, submission)
+
+    def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
+        return taken(submission, PLACES, reading)
 
     def plan(self, submission: Submission, today: datetime) -> Plan:
         lane, skipped = self.settings.access_key, self.settings.skip_rules

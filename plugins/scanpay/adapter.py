@@ -14,6 +14,7 @@ from agent.events import (
     Completion,
     Conclusion,
     Draft,
+    Duty,
     History,
     JsonObject,
     Outcome,
@@ -25,11 +26,12 @@ from agent.events import (
     Series,
     Submission,
     Verdict,
+    Watched,
 )
 from agent.protocol.completing import Unaided
 from agent.protocol.serials import write_serial
 from agent.protocol.statuses import by_status
-from plugins.scanpay import awaiting, codec, completing, inquiry, outcomes, planning
+from plugins.scanpay import awaiting, codec, completing, duties, inquiry, keeping, outcomes, planning
 from plugins.scanpay.bodies import Till
 from plugins.scanpay.envelopes import new_session
 from plugins.scanpay.forms import Received, read_form
@@ -67,7 +69,7 @@ class ScanpayAdapter(Unaided):
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
         spec = self.catalog.transaction(draft.transaction)
-        completion = completing.complete(draft, spec, history, forced=forced)
+        completion = completing.complete(draft, spec, history, self.settings, forced=forced)
         if draft.transaction == reconciling.STATEMENT:
             return replace(completion, draft=reconciling.prepared(completion.draft, history))
         return completion
@@ -75,7 +77,17 @@ class ScanpayAdapter(Unaided):
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         spec = self.catalog.transaction(draft.transaction)
         found = outcomes.facts(spec, draft.body, data)
-        return Outcome(Verdict.ACCEPTED, data=data, identifiers=found)
+        outcome = Outcome(Verdict.ACCEPTED, data=data, identifiers=found, settled_by="decision")
+        return keeping.kept(outcome, draft, ids, self.settings)
+
+    def acknowledged(self, draft: Draft, data: JsonObject, history: History) -> Outcome:
+        return keeping.acknowledged(draft, history, self.settings.hospcode)
+
+    def duties_every_s(self) -> float:
+        return duties.EVERY_S
+
+    def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        return duties.duties(history, watched, self.settings)
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (Series(self._series, SERIAL_DIGITS, daily=False),)
@@ -83,7 +95,8 @@ class ScanpayAdapter(Unaided):
     def stamp(self, draft: Draft, serials: Mapping[str, int], now: datetime) -> Mapping[str, str]:
         """The document has no number of a request: ours names an attempt in results and logs only."""
         number = write_serial(serials[self._series], SERIAL_DIGITS)
-        ids = {"wire_id": f"{self.settings.hospcode}-{number}"}
+        at = now.astimezone(BEIJING).isoformat(timespec="seconds")
+        ids = {"wire_id": f"{self.settings.hospcode}-{number}", keeping.AT: at}
         if self.settings.profile.envelope is Envelope.DES or self.settings.signer == "package":
             ids[SESSION] = new_session()
         if draft.transaction == reconciling.STATEMENT:
@@ -102,6 +115,7 @@ class ScanpayAdapter(Unaided):
         spec = self.catalog.transaction(draft.transaction)
         verified = self.sealing.open(received, ids.get(SESSION, ""))
         outcome = outcomes.outcome(spec, draft, codec.read_answer(verified, spec))
+        outcome = keeping.kept(outcome, draft, ids, self.settings)
         return reconciling.reconciled(outcome, draft, ids) if spec.code == reconciling.STATEMENT else outcome
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
@@ -110,7 +124,12 @@ class ScanpayAdapter(Unaided):
 
     def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
         spec = self.catalog.transaction(draft.transaction)
-        return inquiry.conclude(spec, draft, answer, self.settings.order_absent)
+        conclusion = inquiry.conclude(spec, draft, answer, self.settings, ids.get(keeping.AT, ""))
+        if conclusion.outcome is None:
+            return conclusion
+        status = inquiry.status_of(answer, self.settings.order_absent)
+        ended = keeping.kept(conclusion.outcome, draft, ids, self.settings, status=status)
+        return replace(conclusion, outcome=ended)
 
     def probe(self, lane: str) -> Draft | None:
         return replace(self._harmless(inquiry.ASK, lane, {"orderid": PROBED_ORDER}), parallel=True)
