@@ -102,16 +102,16 @@ class FolderIntake:
         try:
             taken = self._take()
             readable = self._read()
-            if self._advance() or self._attend() or (taken and readable):
-                return True
-            self.drained |= readable and not self._queue and self.source.is_empty()
-            return False
+            moved = self._advance() or self._attend() or (taken and readable)
+            self.drained |= not moved and readable and not self._queue and self.source.is_empty()
         except SourceError as error:
             log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
         except OSError as error:
             log.error("the operating system refused", folder=self.folder, errno=error.errno)
+        else:
+            return moved
         self._again_at = self.clock.monotonic() + RETRY_S
         return False
 

@@ -40,6 +40,12 @@ class About:
 
     till: Till
     faults: tuple[Fault, ...] = field(default=())
+    owner: str = field(default="", repr=False)
+    """The submission, by transaction and the HIS's id."""
+    internal: bool = False
+    """Made by the agent itself."""
+    look: str = ""
+    """Why the agent asks for an order's state by itself: ``cancel`` before ST100, ``late`` afterwards."""
 
     def as_memo(self) -> JsonObject:
         till = self.till
@@ -48,6 +54,9 @@ class About:
             "operatorid": till.operatorid,
             "region": till.region,
             "faults": [fault.as_json() for fault in self.faults],
+            "owner": self.owner,
+            "internal": self.internal,
+            "look": self.look,
         }
 
 
@@ -55,7 +64,13 @@ def about(draft: Draft) -> About:
     """What a draft's memo says; an inquiry and a probe have none."""
     memo = draft.memo
     till = Till(memo.get("hospcode", ""), memo.get("operatorid", ""), memo.get("region", LOCAL))
-    return About(till, tuple(_fault(one) for one in memo.get("faults", ())))
+    return About(
+        till,
+        tuple(_fault(one) for one in memo.get("faults", ())),
+        owner=memo.get("owner", ""),
+        internal=memo.get("internal", False),
+        look=memo.get("look", ""),
+    )
 
 
 def without(body: JsonObject, codes: list[str]) -> JsonObject:

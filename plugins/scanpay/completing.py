@@ -27,7 +27,10 @@ from agent.clock import BEIJING
 from agent.errors import Fault
 from agent.events import Completion, Draft, History, JsonObject
 from agent.protocol.values import text_of
+from plugins.scanpay import keeping
 from plugins.scanpay.bodies import Till, about
+from plugins.scanpay.duties import awaited, wanted
+from plugins.scanpay.orders import order_of
 from plugins.scanpay.settings import Settings
 
 CYCLE, ORDER, PAYMENT, SETTLEMENT, VISIT = "cycle", "order", "payment", "settlement", "visit"
@@ -42,6 +45,8 @@ _BY_ORDER: Final[Mapping[str, tuple[str, str]]] = {
     "balancecode": (PAYMENT, "本机没有这个订单的支付验证码，请填写 balancecode"),
 }
 _NO_CYCLE: Final = "这个操作员还没有签到（ST001），请先签到或填写 busicycleno"
+_IN_AN_OPEN_CYCLE: Final = frozenset({"ST001", "ST002", "ST099", "ST100"})
+"""What never causes a sign-in: a new cycle is of no use to it."""
 _AMOUNTS: Final = ("akc264", "akc255")
 _MOST_NUMBER: Final = 64
 LATE: Final = ("busicycleno", *_BY_ORDER)
@@ -72,17 +77,37 @@ def missing_late(spec: TransactionSpec, data: JsonObject) -> tuple[str, ...]:
     return tuple(f.code for f in spec.request if f.code in LATE and is_absent(find(data, f.code)))
 
 
-def complete(draft: Draft, spec: TransactionSpec, history: History, *, forced: bool) -> Completion:
-    """A draft with what earlier answers gave; refused where nobody knows a mandatory value, or the scanned
-    code could not be read."""
+def complete(
+    draft: Draft, spec: TransactionSpec, history: History, settings: Settings, *, forced: bool
+) -> Completion:
+    """A draft with what earlier answers gave; refused where nobody knows a mandatory value, the scanned
+    code could not be read, or the ledger of orders knows that it is wrong. What only lacks the till's cycle
+    waits for its sign-in, and causes it."""
     agent = about(draft)
-    known = dict(_known(spec, draft.body, agent.till, history))
+    known = dict(_known(spec, draft.body, agent.till, history, settings.hospcode))
     body = {**draft.body, **{code: value for code, (value, _) in known.items() if value}}
     if spec.renew and draft.doubts:
         body[spec.renew] = renewed(text_of(body[spec.renew]), draft.doubts)
-    missing = [_missing(spec, code, told) for code, (value, told) in known.items() if not value]
+    waits = settings.sign_in != "off" and spec.code not in _IN_AN_OPEN_CYCLE and not _has_cycle(known)
+    lacking = [
+        code for code, (value, _) in known.items() if not value and not (waits and code == "busicycleno")
+    ]
+    missing = [_missing(spec, code, known[code][1]) for code in lacking]
     late = [] if forced else list(_amounts_wanted(spec, body, history))
-    return Completion(replace(draft, body=body), refused=(*agent.faults, *missing, *late))
+    whole = replace(draft, body=body)
+    wrong = tuple(keeping.faults(whole, history, settings.hospcode))
+    refused = (*agent.faults, *missing, *late)
+    if refused or (wrong and not forced):
+        return Completion(whole, refused=(*refused, *wrong), alone=not refused)
+    if waits:
+        return Completion(whole, awaits=(awaited(agent.till),), given=(wanted(agent.till),))
+    whole, given = keeping.claimed(whole, history, settings.hospcode)
+    return Completion(whole, warnings=wrong, given=given)
+
+
+def _has_cycle(known: Mapping[str, tuple[str, str]]) -> bool:
+    """Whether the HIS gave a cycle, or the till has one."""
+    return "busicycleno" not in known or bool(known["busicycleno"][0])
 
 
 def renewed(number: str, doubts: int) -> str:
@@ -93,12 +118,18 @@ def renewed(number: str, doubts: int) -> str:
 
 
 def _known(
-    spec: TransactionSpec, body: JsonObject, till: Till, history: History
+    spec: TransactionSpec, body: JsonObject, till: Till, history: History, hospcode: str
 ) -> Iterator[tuple[str, tuple[str, str]]]:
     """Each late field that is empty, with its value, "" when it is not known, and what to say then."""
     orderid = (text_of(body.get("orderid")),)
     for code in missing_late(spec, body):
-        if code == "busicycleno":
+        if (
+            code == "busicycleno"
+            and spec.code == "ST100"
+            and (order := order_of(history, hospcode, *orderid))
+        ):
+            yield code, (order.cycle, _NO_CYCLE)
+        elif code == "busicycleno":
             yield code, (history.value(CYCLE, till.cycle_key) or "", _NO_CYCLE)
         else:
             kind, told = _BY_ORDER[code]

@@ -8,20 +8,24 @@ registration still stands.
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
 from agent.catalog import TransactionSpec
+from agent.clock import BEIJING
 from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, Verdict
 from agent.protocol.values import text_of
 from plugins.scanpay.outcomes import DONE, facts
+from plugins.scanpay.settings import Settings
 
 ASK: Final = "ST009"
 PAYING, PAID, FAILED, CANCELLED, REFUNDED, NONE = "1", "2", "3", "4", "5", ""
 """4.3 支付状态, and no such order."""
 
+_AHEAD: Final = timedelta(minutes=10)
+_LONGEST: Final = timedelta(days=1)
 _OPEN: Final = Conclusion(Finding.UNDECIDED)
-_ABSENT: Final = Conclusion(Finding.ABSENT)
 _TOLD: Final[Mapping[str, str]] = MappingProxyType(
     {
         PAID: "支付成功",
@@ -61,14 +65,14 @@ def status_of(answer: Outcome, absent: Set[str]) -> str | None:
     return text_of(answer.data.get("paystatus"))
 
 
-def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, absent: Set[str]) -> Conclusion:
-    """What an answer to ST009 proves about ``draft``; ``absent`` are the aprcodes for "no such order"."""
-    status = status_of(answer, absent)
+def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, settings: Settings, at: str) -> Conclusion:
+    """What an answer to ST009 proves about the attempt at ``draft`` that began at ``at``."""
+    status = status_of(answer, settings.order_absent)
     if status is None:
         return _OPEN
     match _MEANINGS.get(spec.code, {}).get(status, ""):
         case "absent":
-            return _ABSENT
+            return _absent(spec, draft, answer, status, settings, at)
         case "done":
             return Conclusion(Finding.FOUND, _accepted(spec, draft, _answer_of(spec, answer), status))
         case "refused":
@@ -77,6 +81,30 @@ def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, absent: Set[s
             return Conclusion(Finding.FOUND, rejected)
         case _:
             return _OPEN
+
+
+def _absent(
+    spec: TransactionSpec, draft: Draft, answer: Outcome, status: str, settings: Settings, at: str
+) -> Conclusion:
+    """The attempt took no effect. What must not be sent again ends so; a payment only once the platform
+    can no longer carry it out: its order's time, and a margin, have passed."""
+    if spec.guarded:
+        return Conclusion(Finding.ABSENT)
+    told = f"{_TOLD[status]}，未办成"
+    outcome = Outcome(Verdict.REJECTED, status, told, _answer_of(spec, answer), settled_by="inquiry")
+    if status != NONE or not at:
+        return Conclusion(Finding.ABSENT, outcome)
+    return Conclusion(Finding.ABSENT, outcome, _over(draft, settings, datetime.fromisoformat(at)))
+
+
+def _over(draft: Draft, settings: Settings, at: datetime) -> datetime:
+    """When an order is over: its own minutes after the later of when it was sent and its ordertime; neither
+    a time that a HIS set far ahead counts, nor more than a day."""
+    minutes = text_of(draft.body.get("orderovertime")) or str(settings.orderovertime)
+    told = text_of(draft.body.get("ordertime"))
+    begun = max(at, datetime.fromisoformat(told).replace(tzinfo=BEIJING)) if told else at
+    lives = min(timedelta(minutes=int(minutes[:6])), _LONGEST)
+    return min(begun, at + _AHEAD) + lives + settings.query_margin
 
 
 def _accepted(spec: TransactionSpec, draft: Draft, data: JsonObject, status: str) -> Outcome:

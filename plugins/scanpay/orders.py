@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Final
@@ -34,6 +34,12 @@ CYCLE_STATE: Final = "cycle-state"
 RECONCILED: Final = "reconciled"
 CLEAN: Final = "clean"
 LEDGER: Final = "ledger"
+UNSENT: Final = "unsent"
+"""The proof of what ended before a byte of it left: its orderid may be used again."""
+_NEVER_SENT: Final = frozenset({"expired", "cancelled", "invalid"})
+_UNDER_WAY: Final = frozenset(
+    {"staging", "ready", "in_flight", "inquiring", "blocked", "held", "parked", "unknown"}
+)
 PAYMENT_LINE, REFUND_LINE = "pos", "nag"
 
 
@@ -87,6 +93,8 @@ class Order:
     account: str = field(default="", repr=False)
     cash: str = field(default="", repr=False)
     balanceno: str = field(default="", repr=False)
+    was: str = ""
+    """The state before what is under way: it comes back when that was never sent, or refused."""
     refund_cycle: str = ""
     refundno: str = field(default="", repr=False)
 
@@ -132,8 +140,23 @@ class Cycle:
 
 def order_of(history: History, hospcode: str, orderid: str) -> Order | None:
     """An order as it stands; None for one that this agent never had."""
-    text = history.value(ORDER_STATE, (hospcode, orderid))
-    return None if text is None else read_order(text)
+    key = (hospcode, orderid)
+    text = history.value(ORDER_STATE, key)
+    if text is None:
+        return None
+    order = read_order(text)
+    return as_ended(order, history.giver(ORDER_STATE, key)) if order.unsettled else order
+
+
+def as_ended(order: Order, giver: str) -> Order:
+    """An unsettled order by the state of the message that made it so: one that ended without an outcome was
+    never sent, or a person said that it was refused."""
+    if giver in _UNDER_WAY:
+        return order
+    unsent = giver in _NEVER_SENT
+    back = State(order.was) if order.was and (unsent or order.state is not State.ASKED) else State.NOT_PAID
+    state = back if order.state is State.ASKED else order.state
+    return replace(order, state=state, doing="", proof=UNSENT if unsent else "decision")
 
 
 def orders_of(history: History, hospcode: str, cycle: str) -> tuple[Order, ...]:

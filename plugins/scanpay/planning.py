@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Final
@@ -17,9 +17,11 @@ from agent.protocol.judging import judge, readable_part
 from agent.protocol.planning import specification
 from agent.protocol.scopes import OBSERVING_KINDS, scopes_of
 from agent.protocol.values import text_of
+from plugins.scanpay import inquiry
 from plugins.scanpay.amounts import ITEMS, PRESCRIPTIONS
 from plugins.scanpay.bodies import LOCAL, About, Till, without
 from plugins.scanpay.completing import missing_late, with_defaults
+from plugins.scanpay.keeping import AT
 from plugins.scanpay.rules import RULES
 from plugins.scanpay.scanning import RESCAN, Scanned, scanned
 from plugins.scanpay.settings import Settings
@@ -55,7 +57,7 @@ def plan(catalog: Catalog, submission: Submission, today: datetime, settings: Se
     body = {**judged.data, **dict.fromkeys(later, "")}
     till = _till(spec, submission.data, body, settings)
     return Plan(
-        drafts=tuple(_finished(spec, draft, till, scan) for draft in drafts_of(spec, body, till.lane)),
+        drafts=tuple(_drafts(spec, drafts_of(spec, body, till.lane), _about(submission, till, scan), today)),
         normalised=normalise(spec, given),
         warnings=judged.warnings,
         valid_until=scan.until,
@@ -128,12 +130,42 @@ def _first(holders: Iterable[JsonObject], code: str) -> str:
     return next((text for holder in holders if (text := text_of(find(holder, code)))), "")
 
 
-def _finished(spec: TransactionSpec, draft: Draft, till: Till, scan: Scanned) -> Draft:
-    return replace(
-        draft,
-        memo=About(till, scan.faults).as_memo(),
-        scopes=_with_till(spec, draft.scopes, till),
+def _about(submission: Submission, till: Till, scan: Scanned) -> About:
+    owner = f"{submission.transaction}/{submission.id}"
+    return About(till, scan.faults, owner=owner, internal=submission.internal)
+
+
+def _drafts(spec: TransactionSpec, drafts: Iterable[Draft], agent: About, today: datetime) -> Iterator[Draft]:
+    """Before a cancellation the agent asks for the order's state: ST100 goes only after "paid" (4.3: 2). What
+    it asks by itself holds the order, as what it finds may change it."""
+    for draft in drafts:
+        held = replace(draft, scopes=_with_till(spec, draft.scopes, agent.till))
+        if spec.code == "ST100":
+            yield _noted(_look(held), replace(agent, look="cancel"), today)
+        if spec.code == "ST009" and agent.internal:
+            order = tuple(replace(scope, hold=Hold.EXCLUSIVE) for scope in draft.scopes)
+            yield _noted(_look(replace(held, scopes=order)), replace(agent, look="late"), today)
+        else:
+            yield _noted(held, agent, today)
+
+
+def _look(about: Draft) -> Draft:
+    """ST009 about the order of a draft, in its turn."""
+    return Draft(
+        inquiry.ASK,
+        about.lane,
+        inquiry.question(about),
+        scopes=about.scopes,
+        harmless=True,
+        blocks=False,
+        blockable=False,
+        serves=about.transaction != inquiry.ASK,
     )
+
+
+def _noted(draft: Draft, agent: About, today: datetime) -> Draft:
+    at = today.astimezone(BEIJING).isoformat(timespec="seconds")
+    return replace(draft, memo={**agent.as_memo(), AT: at})
 
 
 def _with_till(spec: TransactionSpec, found: tuple[Scope, ...], till: Till) -> tuple[Scope, ...]:

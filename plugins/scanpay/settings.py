@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import time, timedelta
 from typing import Any, Final
 
 from agent.hookspecs import KeyUse, Option
@@ -18,6 +18,7 @@ _CODE: Final = r"[0-9A-Za-z_-]{1,32}"
 _HOSPCODE: Final = r"[0-9A-Za-z_-]{1,64}"
 _CHARSETS: Final = ("utf-8", "gbk")
 _SIGNERS: Final = ("keys", "package")
+_SIGN_INS: Final = ("need", "start", "off")
 _DECODERS: Final = ("none", "library", "http", "simulated")
 
 OPTIONS: Final = (
@@ -74,6 +75,38 @@ OPTIONS: Final = (
         "list",
         "查询支付状态（ST009）返回哪些 aprcode 表示没有这笔订单；其他失败不作结论",
         default=["10"],
+    ),
+    Option(
+        "sign_in",
+        "choice",
+        "自动签到（ST001）：need 在第一笔业务需要时，start 在启动时，off 由 HIS 签到",
+        default="need",
+        choices=_SIGN_INS,
+    ),
+    Option(
+        "sign_out_at",
+        "text",
+        "每天几点（HH:MM）以后自动签退（ST002）：须已对平账，且没有未定或未确认记账的订单；空表示由 HIS 签退",
+        default="",
+        example="23:30",
+    ),
+    Option(
+        "ack_within_s",
+        "integer",
+        "支付成功后 HIS 应在多少秒内用 ack 文件确认记账，否则自动取消（ST100）；0 表示不要求",
+        default=0,
+    ),
+    Option(
+        "query_margin_s",
+        "integer",
+        "订单超时后再过多少秒，查询不到订单才能算没有支付",
+        default=60,
+    ),
+    Option(
+        "late_look_after_s",
+        "integer",
+        "因查询不到而定为未支付的订单，多少秒后再查询一次",
+        default=900,
     ),
     Option("code_lives_s", "integer", "二维码自扫码起多少秒内有效（文档：60 秒）", default=60),
     Option("token_lives_s", "integer", "ecToken 自扫码起多少秒内有效（文档：不超过 5 分钟）", default=300),
@@ -207,6 +240,11 @@ class Settings:
     backurl: str
     orderovertime: int
     order_absent: frozenset[str]
+    sign_in: str
+    sign_out_at: time | None
+    ack_within: timedelta
+    query_margin: timedelta
+    late_look_after: timedelta
     code_lives: timedelta
     token_lives: timedelta
     merchant_key: str
@@ -236,6 +274,11 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         backurl=_backurl(chosen),
         orderovertime=_positive(chosen, "orderovertime"),
         order_absent=_absent(chosen),
+        sign_in=_among(chosen, "sign_in", _SIGN_INS),
+        sign_out_at=_time_of_day(chosen, "sign_out_at"),
+        ack_within=timedelta(seconds=chosen.whole("ack_within_s")),
+        query_margin=timedelta(seconds=_positive(chosen, "query_margin_s")),
+        late_look_after=timedelta(seconds=_positive(chosen, "late_look_after_s")),
         code_lives=timedelta(seconds=_positive(chosen, "code_lives_s")),
         token_lives=_token_lives(chosen),
         merchant_key=chosen.matching("merchant_key", r"\S+", "不能为空"),
@@ -311,6 +354,16 @@ def _token_lives(chosen: Chosen) -> timedelta:
     if seconds > 300:
         raise chosen.wrong("token_lives_s", "不能超过 300 秒")
     return timedelta(seconds=seconds)
+
+
+def _time_of_day(chosen: Chosen, name: str) -> time | None:
+    text = str(chosen.values[name])
+    if not text:
+        return None
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        raise chosen.wrong(name, "应为 HH:MM，如 23:30") from None
 
 
 def _positive(chosen: Chosen, name: str) -> int:

@@ -1,0 +1,144 @@
+"""What the agent does by itself, because of what it knows: signs in and out, cancels what no HIS booked,
+looks once more at what was told as not paid.
+
+Each duty's facts say when it was begun, so that one which came to nothing is not begun again at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Final
+
+from agent import jsontext
+from agent.clock import BEIJING
+from agent.events import Awaited, Duty, Forget, History, Identifier, JsonObject, Submission, Watched
+from plugins.scanpay.bodies import LOCAL, Till
+from plugins.scanpay.keeping import BOOKING, LATE_LOOK, name_of, unfinished, waiting
+from plugins.scanpay.orders import State, cycles_of, order_of
+from plugins.scanpay.settings import SYSTEM, Settings
+
+EVERY_S: Final = 1.0
+WANTED: Final = "cycle-wanted"
+"""By hospcode, member operator and region: a message waits for this till's cycle."""
+CLOSING: Final = "cycle-closing"
+"""By hospcode, member busicycleno: when its sign-out was last begun."""
+AGAIN: Final = timedelta(seconds=60)
+CLOSE_AGAIN: Final = timedelta(minutes=10)
+_REASON: Final = "医院系统未在规定时间内确认记账"
+
+
+def wanted(till: Till, since: str = "") -> Identifier:
+    """The fact by which a message asks for its till's cycle."""
+    value = {"operatorid": till.operatorid, "region": till.region, "since": since}
+    return Identifier(WANTED, (till.hospcode,), jsontext.write(value), f"{till.operatorid}/{till.region}")
+
+
+def awaited(till: Till) -> Awaited:
+    return Awaited("cycle", till.cycle_key, "签到（ST001）得到业务周期号")
+
+
+def duties(history: History, watched: Watched, settings: Settings) -> tuple[Duty, ...]:
+    """Everything that is due at this moment."""
+    found = [*_signing_in(history, watched, settings), *_late_looks(history, watched, settings)]
+    if watched.drained:
+        found += [*_cancelling(history, watched, settings), *_signing_out(history, watched, settings)]
+    return tuple(found)
+
+
+# -- signing in -------------------------------------------------------------------------------------
+def _signing_in(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
+    if settings.sign_in == "start" and watched.first:
+        for operator in settings.operators:
+            till = Till(settings.hospcode, operator, LOCAL)
+            if history.value("cycle", till.cycle_key) is None:
+                yield _sign_in(till, watched.now)
+    for member, text in history.values(WANTED, (settings.hospcode,)).items():
+        held = jsontext.read_object(text)
+        till = Till(settings.hospcode, held["operatorid"], held["region"])
+        if history.value("cycle", till.cycle_key) is not None:
+            yield Duty(f"met/{member}", forgotten=(Forget(WANTED, (settings.hospcode,), member),))
+        elif _passed(held["since"], AGAIN, watched.now):
+            yield _sign_in(till, watched.now)
+
+
+def _sign_in(till: Till, now: datetime) -> Duty:
+    data = {"hospcode": till.hospcode, "operatorid": till.operatorid, "aae139": till.region}
+    name = name_of("sign-in", till.operatorid, till.region)
+    return Duty(name, _submission("ST001", data, now), given=(wanted(till, _iso(now)),))
+
+
+# -- after a payment --------------------------------------------------------------------------------
+def _cancelling(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
+    """What the HIS has not acknowledged in time, counted from when the agent first saw it wait."""
+    hospcode = settings.hospcode
+    for orderid, text in history.values(BOOKING, (hospcode,)).items():
+        held = jsontext.read_object(text)
+        order = order_of(history, hospcode, orderid)
+        if order is None or order.doing:
+            continue
+        if order.state is not State.PAID:
+            yield Duty("settled", forgotten=(Forget(BOOKING, (hospcode,), orderid),))
+        elif not held["since"]:
+            since = waiting(BOOKING, hospcode, orderid, _iso(watched.now), order.cycle)
+            yield Duty("seen", given=(since,))
+        elif settings.ack_within and _passed(held["since"], settings.ack_within, watched.now):
+            data = {"orderid": orderid, "busicycleno": order.cycle, "reason": _REASON}
+            data |= {"operatorid": order.operatorid, "aae139": order.region}
+            since = waiting(BOOKING, hospcode, orderid, _iso(watched.now), order.cycle)
+            name = name_of("cancel", orderid)
+            yield Duty(name, _submission("ST100", data, watched.now), given=(since,))
+
+
+def _late_looks(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
+    hospcode = settings.hospcode
+    for orderid, text in history.values(LATE_LOOK, (hospcode,)).items():
+        held = jsontext.read_object(text)
+        order = order_of(history, hospcode, orderid)
+        if order is None or order.state is not State.NOT_PAID:
+            yield Duty("settled", forgotten=(Forget(LATE_LOOK, (hospcode,), orderid),))
+            continue
+        again = waiting(LATE_LOOK, hospcode, orderid, _iso(watched.now), order.cycle)
+        if not held["since"]:
+            yield Duty("seen", given=(again,))
+        elif held["since"] == "now" or _passed(held["since"], settings.late_look_after, watched.now):
+            data = {"orderid": orderid, "operatorid": order.operatorid, "aae139": order.region}
+            yield Duty(name_of("look", orderid), _submission("ST009", data, watched.now), given=(again,))
+
+
+# -- signing out ------------------------------------------------------------------------------------
+def _signing_out(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
+    """After the configured time of the day, every cycle opened before it, once nothing keeps it open."""
+    if settings.sign_out_at is None:
+        return
+    local = watched.now.astimezone(BEIJING)
+    due = datetime.combine(local.date(), settings.sign_out_at, BEIJING)
+    if local < due:
+        due -= timedelta(days=1)
+    tried = history.values(CLOSING, (settings.hospcode,))
+    for cycle in cycles_of(history, settings.hospcode):
+        if not cycle.open or not cycle.opened_at or datetime.fromisoformat(cycle.opened_at) >= due:
+            continue
+        if not _passed(tried.get(cycle.number, ""), CLOSE_AGAIN, watched.now):
+            continue
+        if any(unfinished(history, settings.hospcode, cycle.number)):
+            continue
+        data = {"operatorid": cycle.operatorid, "busicycleno": cycle.number, "aae139": cycle.region}
+        begun = Identifier(CLOSING, (settings.hospcode,), _iso(watched.now), cycle.number)
+        yield Duty(name_of("sign-out", cycle.number), _submission("ST002", data, watched.now), given=(begun,))
+
+
+def _submission(transaction: str, data: JsonObject, now: datetime) -> Submission:
+    return Submission(SYSTEM, transaction, "", data, occurred_at=now, internal=True)
+
+
+def _passed(since: str, period: timedelta, now: datetime) -> bool:
+    """Whether it is so long ago; also when it never was, or seems to lie ahead (a clock set back)."""
+    if not since:
+        return True
+    ago = now - datetime.fromisoformat(since)
+    return ago >= period or ago < -period
+
+
+def _iso(now: datetime) -> str:
+    return now.isoformat(timespec="seconds")

@@ -1,0 +1,350 @@
+"""What each transaction does to the ledger of orders: what is checked at its claim, what its end leaves.
+
+The order as it was at the claim travels in the attempt's memo; its scope lets nobody change it meanwhile. So
+what an answer, an inquiry or a person says about an attempt, however late, is said about that order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from agent import jsontext
+from agent.errors import ControlError, Fault
+from agent.events import Download, Draft, Forget, History, Identifier, JsonObject, Outcome, Verdict
+from agent.protocol.values import text_of
+from plugins.scanpay.bodies import Till, about
+from plugins.scanpay.orders import (
+    UNSENT,
+    Cycle,
+    Order,
+    State,
+    cycle_of,
+    is_clean,
+    order_of,
+    orders_of,
+    read_order,
+)
+from plugins.scanpay.settings import Settings
+
+BOOKING: Final = "booking"
+"""By hospcode, member orderid: a payment that the HIS has not acknowledged yet."""
+LATE_LOOK: Final = "late-look"
+"""By hospcode, member orderid: ended as not paid because nothing was found; to be looked at once more."""
+AT: Final = "at"
+"""The wire id that says when an attempt began."""
+_ORDER: Final = "order"
+_FOREIGN: Final = "foreign"
+"""In the memo: the order is not of this agent; only what it does to it is kept."""
+_SINCE: Final = "since"
+_CYCLE: Final = "cycle-now"
+
+MAKING: Final = frozenset({"ST007", "ST021", "ST023"})
+PAYING: Final = frozenset({"ST007", "ST022"})
+_NEEDED: Final[Mapping[str, tuple[frozenset[State], str]]] = {
+    "ST010": (frozenset({State.PAID}), "只有支付成功的订单才能退费"),
+    "ST100": (frozenset({State.PAID, State.DISPUTED}), "只有支付成功的订单才能取消"),
+    "ST024": (frozenset({State.REGISTERED}), "只有已登记而没有结算的订单才能办理无费退院"),
+}
+_SHARES: Final = {"total": "akc264", "fund": "akc260", "account": "akc255", "cash": "akc261"}
+
+
+# -- at the claim -----------------------------------------------------------------------------------
+def faults(draft: Draft, history: History, hospcode: str) -> Iterator[Fault]:
+    """Why the ledger knows that a message is wrong. Nothing is refused that was sent before."""
+    if draft.doubts:
+        return
+    code, till = draft.transaction, about(draft).till
+    cycle = text_of(draft.body.get("busicycleno"))
+    if code == "ST001" and history.value("cycle", till.cycle_key) is not None:
+        yield Fault("/", "cycle_open", "这个操作员已经签到，账期尚未签退；一个操作员同时只能有一个账期")
+    if code == "ST002":
+        yield from unfinished(history, hospcode, cycle)
+    if code in MAKING or code in _NEEDED or code == "ST022":
+        order = order_of(history, hospcode, text_of(draft.body.get("orderid")))
+        if order is not None:
+            yield from _order_faults(draft, order, history, hospcode, cycle)
+
+
+def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, cycle: str) -> Iterator[Fault]:
+    code, agent = draft.transaction, about(draft)
+    if code in MAKING:
+        own = order.state is State.ASKED and order.owner == agent.owner
+        if not own and order.proof != UNSENT:
+            yield _fault("orderid", "order_used", "订单号已经使用过，每笔订单必须使用新的订单号")
+    elif order.doing and order.by != code:
+        yield _fault("orderid", "order_busy", "这个订单的前一笔业务结果未定，不能办理")
+    elif code == "ST022":
+        again = order.state is State.NOT_PAID and order.kind != "ST007" and order.proof != "negatives"
+        if order.state not in (State.PREPARED, State.REGISTERED, State.ASKED) and not again:
+            yield _fault("orderid", "order_state", "这个订单已有结果，不能再支付")
+    elif order.state not in _NEEDED[code][0]:
+        yield _fault("orderid", "order_state", _NEEDED[code][1])
+    if code == "ST100":
+        yield from _cancelling(order, history, hospcode, cycle, internal=agent.internal)
+
+
+def _cancelling(
+    order: Order, history: History, hospcode: str, cycle: str, *, internal: bool
+) -> Iterator[Fault]:
+    """ST100 belongs to the cycle of its payment, while it is open; by itself the agent cancels only what
+    the HIS has not acknowledged."""
+    known = cycle_of(history, hospcode, cycle)
+    if (order.cycle and cycle != order.cycle) or (known is not None and not known.open):
+        told = "交易取消必须在支付时的账期内办理；账期已签退的请用扫码退费（ST010）"
+        yield _fault("busicycleno", "wrong_cycle", told)
+    if internal and order.orderid not in history.values(BOOKING, (hospcode,)):
+        yield _fault("orderid", "acknowledged", "医院已确认记账，不再取消")
+
+
+def unfinished(history: History, hospcode: str, cycle: str) -> Iterator[Fault]:
+    """What keeps a cycle from being closed."""
+    orders = orders_of(history, hospcode, cycle)
+    waiting = history.values(BOOKING, (hospcode,))
+    if any(order.unsettled for order in orders):
+        yield _fault("busicycleno", "unsettled", "账期内还有结果未定的订单，不能签退")
+    if any(order.state is State.DISPUTED for order in orders):
+        yield _fault("busicycleno", "disputed", "账期内还有有争议的订单，请先取消（ST100）或核实")
+    if any(order.orderid in waiting for order in orders):
+        yield _fault("busicycleno", "not_acknowledged", "账期内还有未确认记账的支付，不能签退")
+    if orders and not is_clean(history, hospcode, cycle):
+        yield _fault("busicycleno", "not_reconciled", "账期还没有对平账（ST099），不能签退")
+
+
+def claimed(draft: Draft, history: History, hospcode: str) -> tuple[Draft, tuple[Identifier, ...]]:
+    """The draft with its order as it was, and the facts that say what is under way with it."""
+    code, agent = draft.transaction, about(draft)
+    if code == "ST002":
+        number = text_of(draft.body.get("busicycleno"))
+        region = next((c.region for c in [cycle_of(history, hospcode, number)] if c), agent.till.region)
+        return replace(draft, memo={**draft.memo, _CYCLE: region}), ()
+    orderid = text_of(draft.body.get("orderid"))
+    before = order_of(history, hospcode, orderid)
+    if code == "ST009":
+        return (_with_order(draft, before), ()) if before else (draft, ())
+    if code not in MAKING and code not in _NEEDED and code != "ST022":
+        return draft, ()
+    order = _begun(draft, before, agent.till, agent.owner, hospcode)
+    begun = _with_order(draft, order)
+    if before is None and code in _NEEDED:
+        return replace(begun, memo={**begun.memo, _FOREIGN: True}), ()
+    return begun, order.facts()
+
+
+def _begun(draft: Draft, before: Order | None, till: Till, owner: str, hospcode: str) -> Order:
+    code, body = draft.transaction, draft.body
+    cycle, at = text_of(body.get("busicycleno")), text_of(draft.memo.get(AT))
+    paying = code in MAKING or code == "ST022"
+    if before is None or code in MAKING:
+        before = Order(
+            hospcode,
+            text_of(body.get("orderid")),
+            State.ASKED if paying else State.PAID,
+            kind=code,
+            cycle=cycle if paying or code == "ST100" else "",
+            operatorid=till.operatorid,
+            region=till.region,
+            at=at,
+            by=code,
+            owner=owner,
+            orderamt=text_of(body.get("orderamt")),
+        )
+    if not paying:
+        return replace(before, by=code, doing=code, at=at)
+    was = "" if code in MAKING else (before.was if before.state is State.ASKED else before.state.value)
+    total = text_of(body.get("akc264")) if code == "ST022" else ""
+    amount = total or before.orderamt
+    return replace(before, state=State.ASKED, by=code, cycle=cycle, at=at, was=was, orderamt=amount, proof="")
+
+
+def _with_order(draft: Draft, order: Order) -> Draft:
+    return replace(draft, memo={**draft.memo, _ORDER: order.facts()[0].value})
+
+
+# -- at the end -------------------------------------------------------------------------------------
+def kept(
+    outcome: Outcome, draft: Draft, ids: Mapping[str, str], settings: Settings, *, status: str | None = None
+) -> Outcome:
+    """An outcome with what it does to the ledger. ``status`` is what ST009 said where it settles one."""
+    code, done = draft.transaction, outcome.verdict is Verdict.ACCEPTED
+    if outcome.verdict not in (Verdict.ACCEPTED, Verdict.REJECTED):
+        return outcome
+    if code in ("ST001", "ST002"):
+        return _with_cycle(outcome, draft, ids) if done else outcome
+    held = draft.memo.get(_ORDER)
+    if held is None:
+        return outcome
+    order = read_order(held)
+    if draft.memo.get(_FOREIGN) and not done:
+        return outcome
+    if code == "ST009":
+        return _looked(outcome, draft, order, ids)
+    ended = replace(_ended(draft, order, outcome, status), doing="", at=ids.get(AT) or order.at)
+    ended = replace(ended, proof=_proof(outcome, status))
+    given, gone = ended.facts(), tuple(_no_longer(ended))
+    if code in PAYING and ended.state is State.PAID and settings.ack_within:
+        given = (*given, _since(BOOKING, ended, ""))
+    if code in PAYING and status == "" and ended.state is State.NOT_PAID:
+        given = (*given, _since(LATE_LOOK, ended, ""))
+    return _with(outcome, given, gone)
+
+
+def _ended(draft: Draft, order: Order, outcome: Outcome, status: str | None) -> Order:
+    code, data = draft.transaction, outcome.data
+    if outcome.verdict is not Verdict.ACCEPTED:
+        return _refused(code, order, status)
+    match code:
+        case "ST007" | "ST022":
+            return replace(order, state=State.PAID, **_shares(data))
+        case "ST021":
+            return replace(order, state=State.PREPARED)
+        case "ST023":
+            return replace(order, state=State.REGISTERED)
+        case "ST010":
+            number = text_of(data.get("receiverserialno"))
+            cycle = text_of(draft.body.get("busicycleno"))
+            return replace(order, state=State.REFUNDED, refund_cycle=cycle, refundno=number)
+        case "ST024":
+            return replace(order, state=State.WITHDRAWN)
+        case _:
+            return replace(order, state=State.CANCELLED)
+
+
+def _refused(code: str, order: Order, status: str | None) -> Order:
+    """Refused by an answer: as if it had not been sent. An inquiry may have shown another end."""
+    shown = {"4": State.CANCELLED, "5": State.REFUNDED}.get(status or "")
+    if shown is not None:
+        return replace(order, state=shown)
+    return replace(order, state=State.NOT_PAID) if order.state is State.ASKED else order
+
+
+def _shares(data: JsonObject) -> dict[str, Any]:
+    """The settlement's amounts and number (4.5); "" where the answer has none."""
+    details = data.get("aptorderackdata")
+    balance = details.get("balanceret") if isinstance(details, dict) else None
+    if not isinstance(balance, dict):
+        return {}
+    found = {name: text_of(balance.get(code)) for name, code in _SHARES.items()}
+    return {**found, "balanceno": text_of(balance.get("balanceno"))}
+
+
+def _proof(outcome: Outcome, status: str | None) -> str:
+    if outcome.settled_by != "inquiry":
+        return outcome.settled_by
+    return "negatives" if status == "" and outcome.verdict is Verdict.REJECTED else "inquiry"
+
+
+def _no_longer(order: Order) -> Iterator[Forget]:
+    if order.state in (State.CANCELLED, State.REFUNDED):
+        yield Forget(BOOKING, (order.hospcode,), order.orderid)
+    if order.state is not State.NOT_PAID:
+        yield Forget(LATE_LOOK, (order.hospcode,), order.orderid)
+
+
+def _with_cycle(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outcome:
+    till, at = about(draft).till, ids.get(AT, "")
+    if draft.transaction == "ST001":
+        number = text_of(outcome.data.get("busicycleno"))
+        cycle = Cycle(till.hospcode, number, till.operatorid, till.region, at)
+        return _with(outcome, (cycle.fact(),), ()) if number else outcome
+    till = replace(till, region=draft.memo.get(_CYCLE, till.region))
+    number = text_of(draft.body.get("busicycleno"))
+    closed = Cycle(till.hospcode, number, till.operatorid, till.region, at, open=False)
+    return _with(outcome, (closed.fact(),), (Forget("cycle", till.cycle_key),))
+
+
+# -- looking again ----------------------------------------------------------------------------------
+def _looked(outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str]) -> Outcome:
+    """ST009 about an order that was told as not paid. A HIS's own question stands beside the order's
+    messages: what it finds is looked at by the agent, which waits for its turn."""
+    look = about(draft).look
+    status = text_of(outcome.data.get("paystatus")) if outcome.verdict is Verdict.ACCEPTED else ""
+    if look == "cancel":
+        return _may_be_cancelled(outcome, status)
+    paid_after_all = order.state is State.NOT_PAID and status == "2"
+    if not look:
+        return _with(outcome, (look_now(order),), ()) if paid_after_all else outcome
+    if status == "1":
+        return outcome
+    gone = (Forget(LATE_LOOK, (order.hospcode,), order.orderid),)
+    if not paid_after_all:
+        return _with(outcome, (), gone)
+    disputed = replace(order, state=State.DISPUTED, proof="inquiry", by="ST009", at=ids.get(AT) or order.at)
+    disputed = replace(disputed, **_shares(outcome.data))
+    told = _with(outcome, disputed.facts(), gone)
+    return replace(told, message=_DISPUTE, downloads=(*told.downloads, _alarm(disputed, ids)))
+
+
+_DISPUTE: Final = "订单此前已按未支付告知，平台现在显示支付成功：请立即核实，需要时用 ST100 取消"
+
+
+def _alarm(order: Order, ids: Mapping[str, str]) -> Download:
+    """What tells the HIS: a file that stays until it is taken away."""
+    content = {
+        "alarm": "disputed",
+        "orderid": order.orderid,
+        "busicycleno": order.cycle,
+        "orderamt": order.total or order.orderamt,
+        "message": _DISPUTE,
+        "offer": {"transaction": "ST100", "data": {"orderid": order.orderid, "busicycleno": order.cycle}},
+    }
+    return Download("ST009", f"disputed-{ids['wire_id']}", content=content)
+
+
+def _may_be_cancelled(outcome: Outcome, status: str) -> Outcome:
+    """ST100 follows only where the platform says that the order is paid."""
+    if outcome.verdict is Verdict.ACCEPTED and status == "2":
+        return outcome
+    told = f"查询支付状态不是支付成功（{status or '没有这笔订单'}），不能取消"
+    return replace(outcome, verdict=Verdict.REJECTED, code=status or outcome.code, message=told)
+
+
+def look_now(order: Order) -> Identifier:
+    """The fact by which the agent looks at an order at once, in its turn: somebody says that what was told
+    as not paid is paid."""
+    return _since(LATE_LOOK, order, "now")
+
+
+def _since(kind: str, order: Order, since: str) -> Identifier:
+    return waiting(kind, order.hospcode, order.orderid, since, order.cycle)
+
+
+def waiting(kind: str, hospcode: str, orderid: str, since: str, cycle: str) -> Identifier:
+    """``since`` is ISO 8601, "" when nobody looked yet, or ``now``."""
+    return Identifier(kind, (hospcode,), jsontext.write({_SINCE: since, "cycle": cycle}), orderid)
+
+
+# -- the HIS's receipt ------------------------------------------------------------------------------
+def acknowledged(draft: Draft, history: History, hospcode: str) -> Outcome:
+    """The HIS has booked a payment. Raises ControlError when its cancellation began before."""
+    orderid = text_of(draft.body.get("orderid"))
+    order = order_of(history, hospcode, orderid) if draft.transaction in PAYING else None
+    if order is None:
+        return Outcome(Verdict.ACCEPTED)
+    if order.doing == "ST100" or order.state is State.CANCELLED:
+        raise ControlError(
+            "这笔支付已经开始取消，不能再确认记账",
+            hint="请等待取消结果；取消成功的，应撤销医院的记账",
+            details={"code": "too_late"},
+        )
+    return Outcome(Verdict.ACCEPTED, forgotten=(Forget(BOOKING, (hospcode,), orderid),))
+
+
+def name_of(act: str, *about_what: str) -> str:
+    """The name of a duty: says nothing about whom it is for."""
+    digest = hashlib.sha256("\n".join(about_what).encode("utf-8")).hexdigest()
+    return f"{act}/{digest[:24]}"
+
+
+def _with(outcome: Outcome, given: tuple[Identifier, ...], gone: tuple[Forget, ...]) -> Outcome:
+    return replace(
+        outcome,
+        identifiers=(*outcome.identifiers, *given),
+        forgotten=(*outcome.forgotten, *gone),
+    )
+
+
+def _fault(field: str, rule: str, told: str) -> Fault:
+    return Fault(f"/{field}", rule, told, field=field)
