@@ -25,7 +25,7 @@ ODD = Path(__file__).with_name("odd_helper.py")
 
 def odd(*arguments: str, clock: Clock | None = None, start_within_s: float = 20.0) -> HelperProcess:
     settings = HelperSettings("odd", (sys.executable, str(ODD), *arguments), start_within_s=start_within_s)
-    return HelperProcess(settings, clock or SystemClock(), Backoff(first_s=0.0001, cap_s=0.0001))
+    return HelperProcess(settings, clock or SystemClock(), Backoff(first_s=0.0, cap_s=0.0))
 
 
 @pytest.fixture
