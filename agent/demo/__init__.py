@@ -44,7 +44,7 @@ def main(only: tuple[str, ...] = ()) -> int:
                 load_story(name, rehearsal.story),
                 platforms[name],
                 stations,
-                SystemClock().now().astimezone(BEIJING),
+                lambda: SystemClock().now().astimezone(BEIJING),
             )
             for name, rehearsal in rehearsals.items()
         ]

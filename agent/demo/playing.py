@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
 from agent.demo.processes import Platform, Station, eventually
-from agent.demo.story import Act, Proof, Step, Story
+from agent.demo.story import Act, Ask, Proof, Step, Story, filled
+from agent.errors import ControlError
 
 PATIENCE_S = 120.0
 _LOOK_EVERY_S = 0.1
@@ -29,12 +30,12 @@ class Played:
 
 @dataclass(slots=True)
 class Player:
-    """``stations`` by name. ``now`` fills the marks in the files."""
+    """``stations`` by name. ``now`` gives the moment that fills the marks in the files."""
 
     story: Story
     platform: Platform
     stations: Mapping[str, Station]
-    now: datetime
+    now: Callable[[], datetime]
     played: list[Played] = field(default_factory=list, init=False)
     proven: list[tuple[Act, Proof]] = field(default_factory=list, init=False)
     broken: list[str] = field(default_factory=list, init=False)
@@ -44,6 +45,8 @@ class Player:
         never comes ends it. Raises StageError."""
         for act in self.story.acts:
             self._play(act)
+            for ask in act.asks:
+                self._ask(act, ask)
             for proof in act.proofs:
                 unproven = list(self._unproven(act, proof))
                 self.broken.extend(f"{act.title}：{what}" for what in unproven)
@@ -56,10 +59,20 @@ class Player:
             if step.fault:
                 self.platform.admin("faults", "POST", [step.fault])
             for name in step.beside:
-                station.drop(system, name, self.story.content(name, self.now))
-            station.drop(system, step.file, self.story.content(step.file, self.now))
+                station.drop(system, name, self.story.content(name, self.now()))
+            station.drop(system, step.file, self.story.content(step.file, self.now()))
         for step in act.steps:
             self.played.append(self._await(act, step, station))
+
+    def _ask(self, act: Act, ask: Ask) -> None:
+        """As ``his-agent SYSTEM …`` would; what the agent refuses is not as told."""
+        name, *words = (filled(word.encode("utf-8"), self.now()).decode("utf-8") for word in ask.words)
+        try:
+            self.stations[act.station].call(
+                "protocol.act", system=self.story.system, name=name, words=words, who="demo", why=ask.why
+            )
+        except ControlError as error:
+            self.broken.append(f"{act.title}：{name} {error}")
 
     def _await(self, act: Act, step: Step, station: Station) -> Played:
         final: dict[Path, dict[str, Any]] = {}

@@ -21,9 +21,12 @@ A protocol ships its story as a package of data: ``story.toml`` and the files th
     [[act.proof]]
     downloads = "GYD101"              # files that the agent left for the HIS
     files = 1
+    [[act.ask]]                       # what a person asks of the running agent after the steps
+    words = ["accept", "…", "all"]    # his-agent SYSTEM accept … all
+    why = "…"
 
 In texts ``{{today}}``, ``{{yesterday}}``, ``{{month}}`` (of last month) stand for days as YYYYMMDD and
-YYYYMM, ``{{year}}`` for this year.
+YYYYMM, ``{{year}}`` for this year, ``{{now}}`` for the moment of dropping as YYYYMMDDHHMMSS.
 """
 
 from __future__ import annotations
@@ -65,11 +68,20 @@ class Proof:
 
 
 @dataclass(frozen=True, slots=True)
+class Ask:
+    """What a person asks of the running agent (``ProtocolSpec.acts``): the act's name, then its words."""
+
+    words: tuple[str, ...]
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     title: str
     station: str
     steps: tuple[Step, ...]
     proofs: tuple[Proof, ...] = ()
+    asks: tuple[Ask, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +94,18 @@ class Story:
     acts: tuple[Act, ...] = field(repr=False)
 
     def content(self, name: str, now: datetime) -> bytes:
-        """A file as it is dropped on a day."""
+        """A file as it is dropped at a moment."""
         raw = (files(self.package) / name).read_bytes()
         if PurePath(name).suffix.lower() not in _TEXTS:
             return raw
-        for mark, day in _marks(now):
-            raw = raw.replace(b"{{%s}}" % mark, day.encode("ascii"))
-        return raw
+        return filled(raw, now)
+
+
+def filled(raw: bytes, now: datetime) -> bytes:
+    """A text with its marks filled in."""
+    for mark, day in _marks(now):
+        raw = raw.replace(b"{{%s}}" % mark, day.encode("ascii"))
+    return raw
 
 
 def load_story(system: str, package: str) -> Story:
@@ -98,18 +115,23 @@ def load_story(system: str, package: str) -> Story:
 
 
 def _act(table: Mapping[str, Any]) -> Act:
-    if unknown := set(table) - {"title", "station", "step", "proof"}:
+    if unknown := set(table) - {"title", "station", "step", "proof", "ask"}:
         raise TypeError(f"an act of a story has no {sorted(unknown)}")
     return Act(
         title=table["title"],
         station=table.get("station", HOSPITAL),
         steps=tuple(_step(dict(item)) for item in table.get("step", [])),
         proofs=tuple(_proof(dict(item)) for item in table.get("proof", [])),
+        asks=tuple(_ask(dict(item)) for item in table.get("ask", [])),
     )
 
 
 def _step(table: dict[str, Any]) -> Step:
     return Step(beside=tuple(table.pop("with", ())), **table)
+
+
+def _ask(table: dict[str, Any]) -> Ask:
+    return Ask(words=tuple(table.pop("words")), **table)
 
 
 def _proof(table: dict[str, Any]) -> Proof:
@@ -122,3 +144,4 @@ def _marks(now: datetime) -> Iterator[tuple[bytes, str]]:
     yield b"yesterday", f"{now - timedelta(days=1):%Y%m%d}"
     yield b"month", f"{first - timedelta(days=1):%Y%m}"
     yield b"year", f"{now:%Y}"
+    yield b"now", f"{now:%Y%m%d%H%M%S}"

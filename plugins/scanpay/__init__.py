@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from agent.hookspecs import ProtocolCommand, ProtocolSpec, Report, hookimpl
+from agent.hookspecs import ProtocolCommand, ProtocolSpec, Rehearsal, Report, hookimpl
 from plugins.scanpay.building import build, prepare, scanpay_catalog
 from plugins.scanpay.hearing import hear
 from plugins.scanpay.reconciling.asking import ACTS
@@ -34,6 +35,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
             ),
             acts=ACTS,
             hear=hear,
+            rehearse=_rehearse,
         )
     )
 
@@ -43,6 +45,13 @@ def _simulate(options: Mapping[str, Any]) -> None:
     from plugins.scanpay.simulator.serve import serve
 
     serve(options)
+
+
+def _rehearse(folder: Path) -> Rehearsal:
+    """Loads the demo only when it is asked for."""
+    from plugins.scanpay.demo.rehearsing import rehearse
+
+    return rehearse(folder)
 
 
 def _probe_signature(arguments: Sequence[str]) -> Report:
