@@ -42,6 +42,8 @@ from agent.sources.settings import FolderSettings
 from agent.supervisor import Supervisor
 from agent.system import Surroundings, System, build_listener, build_system
 from agent.upkeep import Upkeep
+from agent.waiting.building import build_waiting
+from agent.waiting.room import Speaker
 
 STOP_WITHIN_S: Final = 20.0
 CUT_WITHIN_S: Final = 2.0
@@ -88,6 +90,7 @@ class Daemon:
             self._build_systems()
             self._build_replies()
             self._build_intakes()
+            self._build_waiting()
             self._build_control()
             self.control.start()
             self.upkeep.started()
@@ -101,6 +104,8 @@ class Daemon:
         self.supervisor.run("schedules", self.scheduler.run, self.scheduler.wakeup)
         self.supervisor.run("housekeeping", self.housekeeping.run, self.housekeeping.wakeup)
         self.supervisor.run("upkeep", self.upkeep.run, self.upkeep.wakeup)
+        self.supervisor.run("waiting", self.room.run, self.room.wakeup)
+        self.stations.run_under(self.supervisor)
         for intake in self.intakes:
             self.supervisor.run(f"inbox {intake.folder}", intake.run, intake.source.wakeup)
         for name, listener in self.listeners.items():
@@ -239,6 +244,23 @@ class Daemon:
             beside=Beside(folder_settings(folder), self.clock),
         )
 
+    def _build_waiting(self) -> None:
+        folders = {folder.system: folder.name for folder in reversed(self.config.folders)}
+        speakers = {
+            name: Speaker(system.adapter, system.preparation, folders.get(name, ""))
+            for name, system in self.systems.items()
+        }
+        self.room, self.stations = build_waiting(
+            self.config,
+            speakers,
+            self.outbox,
+            self.lifetimes,
+            self.clock,
+            self.stopping,
+            self._stored,
+            self._changed,
+        )
+
     def _build_control(self) -> None:
         desk = Desk(self)
         control = self.config.control
@@ -251,6 +273,8 @@ class Daemon:
             self.systems[key.system].dispatcher.wake(key)
         if any(not accepted.messages for _, accepted in receipts):
             self.replies.wakeup.set()
+        if any(new.wait for new, _ in receipts):
+            self.room.wakeup.set()
         for new, accepted in receipts:
             if accepted.receipt is Receipt.STORED and accepted.messages:
                 self.registry.request_stored(new.system, new.transaction, accepted.messages)
@@ -258,6 +282,7 @@ class Daemon:
     def _settled(self, settled: Settled) -> None:
         self.replies.wakeup.set()
         self.downloads.wakeup.set()
+        self.room.settled(settled)
         system = self.systems.get(settled.system)  # none: its section was taken out of the configuration
         if system is not None:
             system.dispatcher.wake_all()
@@ -266,6 +291,7 @@ class Daemon:
     def _changed(self) -> None:
         """A control file decided something: a result may be due, any lane may have work."""
         self.replies.wakeup.set()
+        self.room.wakeup.set()
         for system in self.systems.values():
             system.dispatcher.wake_all()
 

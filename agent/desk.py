@@ -21,6 +21,7 @@ from agent.errors import AgentError, ControlError
 from agent.events import JsonObject
 from agent.key_material import key_uses
 from agent.records import RecordHandlers
+from agent.waiting.handlers import StationHandlers
 
 if TYPE_CHECKING:
     from agent.clock import Clock
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from agent.replies.downloads import DownloadWriter
     from agent.supervisor import Supervisor
     from agent.system import System
+    from agent.waiting.room import WaitingRoom
+    from agent.waiting.stations import Stations
 
 Handler = Callable[[JsonObject], JsonObject]
 
@@ -50,6 +53,8 @@ class Running(Protocol):
     intakes: list[FolderIntake]
     scheduler: Scheduler
     downloads: DownloadWriter
+    room: WaitingRoom
+    stations: Stations
     stopping: threading.Event
     asked_to_stop: threading.Event
 
@@ -92,6 +97,7 @@ class Desk:
             daemon.decided,
             daemon.clock,
         )
+        self._stations = StationHandlers(daemon.room, daemon.stations, daemon.outbox, daemon.decided)
         self._downloads = DownloadHandlers(
             daemon.outbox,
             daemon.scheduler,
@@ -108,6 +114,7 @@ class Desk:
             **self._traces.handlers(),
             **self._acts.handlers(),
             **self._records.handlers(),
+            **self._stations.handlers(),
             "status": self.status,
             "submit": self.submit,
             "check": self.check,
@@ -126,6 +133,7 @@ class Desk:
                 for (lane, state), count in sorted(daemon.outbox.counts().items())
             ],
             "downloads": self._downloads.list({}),
+            "stations": self._stations.list({}),
             "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now)],
             "workers": [
                 {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}

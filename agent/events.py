@@ -117,6 +117,15 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class Proofs:
+    """What the platform answered to a card's challenges (GYD055: AAZ508, AAZ509); ``external`` "" where
+    none was asked for."""
+
+    internal: str = field(default="", repr=False)
+    external: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """What a HIS asks for, read but not yet judged (his-contract, "A submission").
 

@@ -31,6 +31,7 @@ from agent.events import (
     JsonObject,
     Outcome,
     Plan,
+    Proofs,
     Reading,
     Request,
     Response,
@@ -148,6 +149,11 @@ class ProtocolAdapter(Protocol):
         """A submission with what was scanned or read for it in its place. ``None``: with a sample of the kind
         that it waits for, so that all the rest can be judged, and its place be kept, before anybody
         scans. Raises SubmissionInvalid when its transaction takes no such kind."""
+        ...
+
+    def proofs(self, transaction: str, data: JsonObject | None) -> Proofs | None:
+        """For a transaction by which the platform authenticates the card that was read for it: the proofs in
+        its answer, empty ones for ``None``; None for every other transaction."""
         ...
 
     def items(self, submission: Submission) -> tuple[WaitItem, ...]:

@@ -29,6 +29,7 @@ MODULES: Final = {
     "service": ("agent.cli.service", "安装、更新、删除、启动、停止系统服务"),
     "catalog": ("agent.cli.catalog", "查看和导出接口目录"),
     "simulate": ("agent.cli.simulate", "启动某个系统的演练服务器"),
+    "station": ("agent.cli.station", "查看扫码枪、读卡器和正在等待它们的业务"),
     "trace": ("agent.cli.trace", "查看还没有上传的药品追溯码"),
     "identifiers": ("agent.cli.identifiers", "查找平台返回的编号"),
     "demo": ("agent.cli.demo", "在本机完整演示一遍"),

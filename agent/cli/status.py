@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.download import draw as draw_downloads
+from agent.cli.station import draw as draw_stations
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
 from agent.cli.words import CONDITIONS, MESSAGE_STATES, TROUBLES, WORKERS, cell
@@ -30,6 +31,7 @@ def _draw(status: JsonObject) -> None:
     _table("消息", ("通道", "状态", "条数"), _counts(status["messages"]))
     columns = ("编号", "系统", "交易", "HIS 编号", "状态", "期限", "要求")
     draw_downloads(status["downloads"])
+    draw_stations(status["stations"])
     _table("将到期限", columns, _deadlines(status["deadlines"]))
     _table("将到期的证书", ("名称", "到期", "剩余天数"), _certificates(status["certificates"]))
     _table("出过错的工作线程", ("名称", "情况", "次数", "最近一次"), _workers(status["workers"]))

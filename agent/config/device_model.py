@@ -45,6 +45,19 @@ class ReaderConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class UnaskedConfig:
+    """What becomes of a scan or a card of ``kind`` that nobody waits for: a ``transaction`` of ``system``
+    with the fixed fields ``data``. ``station`` "" means all."""
+
+    name: str
+    kind: str
+    system: str
+    transaction: str
+    station: str = ""
+    data: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceConfig:
     """``codes`` are rows for ``rules_from``, ``usb`` rows for ``KnownDevices``, in the file's order."""
 
@@ -52,3 +65,4 @@ class DeviceConfig:
     readers: tuple[ReaderConfig, ...] = ()
     codes: tuple[Mapping[str, object], ...] = ()
     usb: tuple[Mapping[str, object], ...] = ()
+    unasked: tuple[UnaskedConfig, ...] = ()

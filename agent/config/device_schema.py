@@ -269,3 +269,52 @@ USB: Final = Section(
         ),
     ),
 )
+
+UNASKED: Final = Section(
+    "unasked.<name>",
+    "没有业务等待时扫到的码或读到的卡，作为哪个交易提交；没有写的另存到 scans 文件夹",
+    "What a scan or card becomes that nobody waits for; a file in the scans folder without this",
+    (
+        Setting(
+            "kind",
+            "text",
+            "",
+            "码型：ecredential、esscard、card，或医院自己的码型（必填）",
+            "Kind: ecredential, esscard, card, or one of the site's own (required)",
+            example='"esscard"',
+            pattern="[a-z][a-z0-9_]{0,31}",
+        ),
+        Setting(
+            "system",
+            "text",
+            "",
+            "提交给哪个系统（必填）",
+            "The system that it goes to (required)",
+            example='"ministry"',
+        ),
+        Setting(
+            "transaction",
+            "text",
+            "",
+            "交易编号，例如 GYU010、CX003、ST020（必填）",
+            "Its transaction, such as GYU010, CX003, ST020 (required)",
+            example='"GYU010"',
+        ),
+        Setting(
+            "station",
+            "text",
+            "",
+            "只用于这个窗口；不填则用于所有窗口",
+            "Only at this station; at all without it",
+            example='"till-1"',
+        ),
+        Setting(
+            "data",
+            "list",
+            (),
+            "该交易另外需要的固定字段，写成 字段=值",
+            "Fixed fields that the transaction needs besides, as field=value",
+            example='["akb020=51010000001"]',
+        ),
+    ),
+)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig
-from agent.config.device_schema import CODE, READER, SCANNER, USB
+from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig, UnaskedConfig
+from agent.config.device_schema import CODE, READER, SCANNER, UNASKED, USB
 from agent.config.tables import Tables
 from agent.config.values import Problem
 
@@ -23,7 +23,11 @@ def build_devices(tables: Tables) -> DeviceConfig:
     ]
     codes = [_code(name, tables.one(CODE, name, raw), tables) for name, raw in tables.named("codes").items()]
     usb = [_usb(name, tables.one(USB, name, raw), tables) for name, raw in tables.named("usb").items()]
-    return DeviceConfig(tuple(scanners), tuple(readers), tuple(codes), tuple(usb))
+    unasked = [
+        _unasked(name, tables.one(UNASKED, name, raw), tables)
+        for name, raw in tables.named("unasked").items()
+    ]
+    return DeviceConfig(tuple(scanners), tuple(readers), tuple(codes), tuple(usb), tuple(unasked))
 
 
 def _scanner(name: str, settings: dict[str, Any]) -> ScannerConfig:
@@ -64,6 +68,17 @@ def _pattern_fault(pattern: str) -> str:
         return "连空的码也匹配" if pattern and re.fullmatch(pattern, "", re.ASCII) else ""
     except re.error:
         return "应为有效的正则表达式"
+
+
+def _unasked(name: str, settings: dict[str, Any], tables: Tables) -> UnaskedConfig:
+    missing = [key for key in ("kind", "system", "transaction") if not settings[key]]
+    tables.problems += [Problem(f"unasked.{name}.{key}", "必填") for key in missing]
+    if settings["system"] and settings["system"] not in tables.named("systems"):
+        tables.problems.append(Problem(f"unasked.{name}.system", "应为配置文件中的一个系统 [systems.<name>]"))
+    pairs = [text.partition("=") for text in settings.pop("data")]
+    if not all(code and mark for code, mark, _ in pairs):
+        tables.problems.append(Problem(f"unasked.{name}.data", '应写成 ["字段=值", …]'))
+    return UnaskedConfig(name=name, data=tuple((code, value) for code, _, value in pairs), **settings)
 
 
 def _usb(name: str, settings: dict[str, Any], tables: Tables) -> dict[str, object]:

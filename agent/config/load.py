@@ -97,6 +97,7 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
     agent, log, control, keys = (tables.single(section) for section in (AGENT, LOG, CONTROL, KEYS))
     data = path.parent / (agent.pop("data") or "")
     downloads = data / (agent.pop("downloads") or Path("downloads"))
+    scans = data / (agent.pop("scans") or Path("scans"))
     log_file = data / (log.pop("file") or Path("logs", "his-agent.jsonl"))
     endpoint = data / (control.pop("path") or Path("control", "endpoint"))
     if agent["node"] >= agent["nodes"]:
@@ -106,6 +107,7 @@ def _build(path: Path, tables: Tables) -> AgentConfig:
         path=path,
         data=data,
         downloads=downloads,
+        scans=scans,
         control=ControlConfig(endpoint, **control),
         log=LogConfig(log_file, **log),
         keys=KeysConfig(**keys),

@@ -130,6 +130,8 @@ class AgentConfig:
     answer_within_s: float = 20.0
     downloads: Path = Path("downloads")
     """Where downloads are left for the HIS; absolute once loaded."""
+    scans: Path = Path("scans")
+    """Where scans and cards are left that nobody waits for; absolute once loaded."""
     unread_after_h: float = 24.0
     keys: KeysConfig = field(default_factory=KeysConfig)
     retention: RetentionConfig = field(default_factory=RetentionConfig)

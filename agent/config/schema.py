@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.config.device_schema import CODE, READER, SCANNER, USB
+from agent.config.device_schema import CODE, READER, SCANNER, UNASKED, USB
 from agent.config.setting import Section, Setting
 
 AGENT: Final = Section(
@@ -64,6 +64,15 @@ AGENT: Final = Section(
             "Where downloads are written, a folder for each transaction; the HIS deletes what it has read",
             example="'\\\\his-server\\downloads'",
             shown="downloads",
+        ),
+        Setting(
+            "scans",
+            "path",
+            None,
+            "没有业务等待的扫码和读卡另存到哪里；HIS 读完后删除。相对路径从数据根目录算起",
+            "Where scans and cards are written that nobody waits for; the HIS deletes what it has read",
+            example="'\\\\his-server\\scans'",
+            shown="scans",
         ),
         Setting(
             "unread_after_h",
@@ -564,7 +573,7 @@ FOLDER: Final = Section(
     ),
 )
 
-DEVICES: Final = (SCANNER, READER, CODE, USB)
+DEVICES: Final = (SCANNER, READER, CODE, USB, UNASKED)
 SECTIONS: Final = (AGENT, LOG, CONTROL, KEYS, RETENTION, SYSTEM, TRANSPORT, LISTENER, FOLDER, *DEVICES)
 
 RESERVED_OPTIONS: Final = frozenset({setting.name for setting in SYSTEM.settings} | {"transport", "listener"})

@@ -12,7 +12,7 @@ from agent.config.setting import Section, Setting
 from agent.config.values import Problem, expectation
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_DEVICES: Final = ("scanners", "readers", "codes", "usb")
+_DEVICES: Final = ("scanners", "readers", "codes", "usb", "unasked")
 _TABLES: Final = ("transport", "listener")
 _TOP: Final = ("agent", "log", "control", "keys", "retention", "systems", "folders", *_DEVICES)
 

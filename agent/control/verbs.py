@@ -43,6 +43,7 @@ _WHY = Argument("why", "text", "", longest=2000)
 _BY = Argument("who", "text", "", longest=200)
 _KEY = Argument("name", "text", longest=100)
 _MESSAGE = Argument("message", "integer")
+_STATION = Argument("station", "text", longest=64)
 
 VERBS: Final[Mapping[str, Verb]] = {
     verb.name: verb
@@ -103,6 +104,23 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("who", "text", longest=200),
                 _WHY,
             ),
+        ),
+        Verb("station.list", "scanners, card readers, and what waits for them"),
+        Verb(
+            "station.events",
+            "what was told of a station after an event; 0 begins now",
+            (_STATION, Argument("after", "integer", 0)),
+        ),
+        Verb("station.undo", "forget the last trace code that was scanned", (_STATION, _WHO)),
+        Verb(
+            "station.show",
+            "the item that the next trace code goes to",
+            (_STATION, Argument("row", "integer")),
+        ),
+        Verb(
+            "station.cancel",
+            "cancel what waits at a station",
+            (_STATION, Argument("kind", "text", "", longest=40), _WHO, _WHY),
         ),
         Verb("download.list", "schedules and the files that the HIS has not taken"),
         Verb(

@@ -15,6 +15,7 @@ from agent.events import (
     History,
     JsonObject,
     Outcome,
+    Proofs,
     Reading,
     Schedule,
     Submission,
@@ -36,6 +37,9 @@ class Unaided:
 
     def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
         return taken(submission, {}, reading)
+
+    def proofs(self, transaction: str, data: JsonObject | None) -> Proofs | None:
+        return None
 
     def items(self, submission: Submission) -> tuple[WaitItem, ...]:
         return ()

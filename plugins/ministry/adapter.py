@@ -14,11 +14,13 @@ from agent.events import (
     Completion,
     Conclusion,
     Draft,
+    Duty,
     FileReference,
     History,
     JsonObject,
     Outcome,
     Plan,
+    Proofs,
     Reading,
     Request,
     Response,
@@ -26,14 +28,15 @@ from agent.events import (
     Scope,
     Series,
     Submission,
+    Watched,
 )
 from agent.hookspecs import KeySource
 from agent.protocol.answers import tidy
 from agent.protocol.awaiting import taken
 from agent.protocol.completing import Unaided
 from agent.protocol.owing import unpaid
-from plugins.ministry import agreeing, attachments, codec, inquiry, outcomes, planning
-from plugins.ministry.awaiting import PLACES
+from plugins.ministry import agreeing, attachments, codec, inquiry, outcomes, planning, renumbering
+from plugins.ministry.awaiting import PLACES, proofs
 from plugins.ministry.downloads import Downloads
 from plugins.ministry.keys import Keys
 from plugins.ministry.schedules import Run, demand_runnable, repetition, runs, submission_of
@@ -67,6 +70,9 @@ class MinistryAdapter(Unaided):
     def awaited(self, submission: Submission, reading: Reading | None) -> Submission:
         return taken(submission, PLACES, reading)
 
+    def proofs(self, transaction: str, data: JsonObject | None) -> Proofs | None:
+        return proofs(transaction, data)
+
     def plan(self, submission: Submission, today: datetime) -> Plan:
         lane, skipped = self.settings.access_key, self.settings.skip_rules
         plan = planning.plan(self.catalog, submission, today, lane, skipped)
@@ -80,7 +86,8 @@ class MinistryAdapter(Unaided):
         return (self.settings.access_key,)
 
     def complete(self, draft: Draft, history: History, *, forced: bool) -> Completion:
-        settled = attachments.with_settlement(self._downloads.informed(draft, history), history)
+        informed = renumbering.informed(self._downloads.informed(draft, history), history)
+        settled = attachments.with_settlement(informed, history)
         awaits = settled.awaits or agreeing.unverified(settled.draft)
         if awaits:
             return replace(settled, awaits=awaits)
@@ -121,10 +128,7 @@ class MinistryAdapter(Unaided):
             return outer
         data = self._opened(outer)
         spec = self.catalog.transaction(draft.transaction)
-        outcome = outcomes.business_outcome(spec, draft, data)
-        return self._downloads.proceed(
-            draft, agreeing.remembered(spec, draft, outcome, ids.get("wire_id", "")), ids
-        )
+        return self._leaving(draft, outcomes.business_outcome(spec, draft, data), ids)
 
     def inquire(self, draft: Draft, ids: Mapping[str, str]) -> Draft | None:
         question = self.catalog.transaction(draft.transaction).inquiry
@@ -138,12 +142,12 @@ class MinistryAdapter(Unaided):
         found = inquiry.conclude(spec, draft, answer, self.settings.hisdata_absent)
         if found.outcome is None:
             return found
-        outcome = agreeing.remembered(spec, draft, found.outcome, ids.get("wire_id", ""))
-        return replace(found, outcome=self._downloads.proceed(draft, outcome, ids))
+        return replace(found, outcome=self._leaving(draft, found.outcome, ids))
 
     def resolved(self, draft: Draft, ids: Mapping[str, str], data: JsonObject) -> Outcome:
         spec = self.catalog.transaction(draft.transaction)
-        return agreeing.vouched(spec, draft, tidy(data), ids.get("wire_id", ""))
+        wire_id = ids.get("wire_id", "")
+        return renumbering.remembered(draft, agreeing.vouched(spec, draft, tidy(data), wire_id), wire_id)
 
     def probe(self, lane: str) -> Draft | None:
         return Draft(PROBE, lane, {}, parallel=True, harmless=True, blocks=False, blockable=False)
@@ -159,6 +163,18 @@ class MinistryAdapter(Unaided):
         self, transaction: str, *, wire_id: str, since: datetime | None, until: datetime | None
     ) -> Submission:
         return repetition(self.catalog, transaction, wire_id, since, until)
+
+    def duties_every_s(self) -> float:
+        return renumbering.EVERY_S
+
+    def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        return tuple(renumbering.duties(history, watched.now))
+
+    def _leaving(self, draft: Draft, outcome: Outcome, ids: Mapping[str, str]) -> Outcome:
+        """The outcome with the facts that it leaves and with what it leads to."""
+        spec, wire_id = self.catalog.transaction(draft.transaction), ids.get("wire_id", "")
+        known = agreeing.remembered(spec, draft, outcome, wire_id)
+        return self._downloads.proceed(draft, renumbering.remembered(draft, known, wire_id), ids)
 
     def _runs(self) -> tuple[Run, ...]:
         owning = self.settings.owning

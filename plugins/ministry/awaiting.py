@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from agent.catalog.spelling import find
+from agent.events import JsonObject, Proofs
 from agent.protocol.awaiting import Place, Places, code_place
+from agent.protocol.values import text_of
 
 CARD: Final = "card"
 _CARD_ID: Final = "0" * 32
@@ -39,3 +42,11 @@ PLACES: Final[Places] = {
     ),
 }
 """The external pair of GYD055 only where the card asks for it."""
+
+
+def proofs(transaction: str, data: JsonObject | None) -> Proofs | None:
+    """See ProtocolAdapter: only 社保卡内部认证 proves anything to the card."""
+    if transaction != "GYD055":
+        return None
+    answer = data or {}
+    return Proofs(text_of(find(answer, "aaz508")), text_of(find(answer, "aaz509")))

@@ -55,7 +55,7 @@ def stored(bench):
 # -- start -------------------------------------------------------------------------------------------
 def test_everything_that_runs_is_named_and_running(installation):
     daemon = installation.start()
-    named = {"replies", "downloads", "schedules", "housekeeping", "upkeep", "inbox ministry"}
+    named = {"replies", "downloads", "schedules", "housekeeping", "upkeep", "waiting", "inbox ministry"}
     assert workers(daemon) == dict.fromkeys(named, "running")
 
 

@@ -237,7 +237,7 @@ class TestLists:
         (HEAD + "#akc190=1\n#住院号=2\n" + TABLE, ["csv_setting"]),
         (HEAD + "#id=HIS-2\n" + TABLE, ["csv_setting"]),
         (HEAD + "#seq=x\n" + TABLE, ["option_integer"]),
-        (HEAD + "#await=scan\n" + TABLE, ["await_unsupported"]),
+        (HEAD + "#await=scan\n" + TABLE, ["await_form"]),
         (HEAD + "just a remark\n", ["unknown_field"]),
         (HEAD + "# a remark\n" + TABLE, ["csv_setting"]),
         (HEAD + 'aaz213_s,备注\nF1,"never closed\n', ["csv_syntax"]),

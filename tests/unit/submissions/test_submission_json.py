@@ -94,7 +94,7 @@ def test_zone_is_heeded_and_absence_means_beijing() -> None:
         ({"replaces": ["x"]}, "option_id"),
         ({"now": "yes"}, "option_boolean"),
         ({"now": 1}, "option_boolean"),
-        ({"await": {"scan": "ecredential"}}, "await_unsupported"),
+        ({"await": {"scan": "ecredential"}}, "await_form"),
         ({"transaction": None}, "missing_transaction"),
         ({"transaction": "NONE"}, "unknown_transaction"),
         ({"transaction": ["VISIT"]}, "option_type"),
