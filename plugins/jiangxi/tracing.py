@@ -34,6 +34,7 @@ def _warn_of_codes(step: Step, rows: list[JsonObject]) -> None:
     (bkc507 1) bears its code as often as it is sold from."""
     seen: dict[str, bool] = {}
     for place, row in enumerate(rows):
+        _warn_of_count(step, place, row)
         for number, code in enumerate(row[CODES]):
             text, split = text_of(code.get("bkc372")), text_of(row.get("bkc507")) == "1"
             at = f"/{TRACES}/{place}/{CODES}/{number}/bkc372"
@@ -44,6 +45,14 @@ def _warn_of_codes(step: Step, rows: list[JsonObject]) -> None:
                 step.warn("duplicate", "本次提交中这个追溯码出现了两次，而不是拆零", at, "bkc372")
             seen[text] = split
             _warn_of_use(step, row, text, at, split=split)
+
+
+def _warn_of_count(step: Step, place: int, row: JsonObject) -> None:
+    """A whole pack has a code of its own; sold from a split one, fewer codes than pieces are right."""
+    codes, quantity = len(row[CODES]), abs(Decimal(text_of(row.get("bkc516"))))
+    if text_of(row.get("bkc507")) != "1" and codes != quantity:
+        message = f"不是拆零，数量 {quantity:f} 而追溯码 {codes} 个，请核对是否漏扫或应按拆零上传"
+        step.warn("count", message, f"/{TRACES}/{place}/bkc516", "bkc516")
 
 
 def _warn_of_use(step: Step, row: JsonObject, text: str, at: str, *, split: bool) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from agent.errors import SubmissionInvalid
-from agent.events import SLOT, Draft, JsonObject
+from agent.events import SLOT, Draft, JsonObject, Submission
 from tests.unit.jiangxi.province import (
     HOSPITAL,
+    TODAY,
     clinic,
     fee,
     fees,
@@ -141,3 +142,30 @@ def test_a_price_and_a_kind_that_do_not_go_together_are_only_warned_of() -> None
         "/inputlist/0/bkc369",
         "/inputlist/1/bkc369",
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "warned"),
+    [
+        ({}, []),
+        ({"akc226": "-2"}, [("/inputlist/1/akc226", "negative")]),
+        ({"akc226": -2}, [("/inputlist/1/akc226", "negative")]),
+        ({"bke384": "10001"}, [("/inputlist/1/bke384", "naming")]),
+        ({"bke384": f"Y0401{TODAY}0000000002"}, [("/inputlist/1/bke384", "naming")]),
+    ],
+)
+def test_a_negative_quantity_and_a_number_of_another_form_are_only_warned_of(
+    change: JsonObject, warned: list[tuple[str, str]]
+) -> None:
+    this = line()
+    data = fees(fee(1), {**fee(2), **change}, ckc349="M1")
+    plan = this.adapter.plan(Submission("jiangxi", "FY001", "HIS-1", data), this.clock.now())
+    assert [(warning.pointer, warning.rule) for warning in plan.warnings] == warned
+    assert len(plan.drafts) == 1
+
+
+def test_a_form_of_numbers_is_told_of_once() -> None:
+    this = line()
+    data = fees(*(fee(1, bke384=f"D{n}") for n in range(300)), ckc349="M1")
+    plan = this.adapter.plan(Submission("jiangxi", "FY001", "HIS-1", data), this.clock.now())
+    assert [warning.pointer for warning in plan.warnings] == ["/inputlist/0/bke384"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent.events import Debt, JsonObject, Verdict
+from agent.events import Debt, Forget, JsonObject, Outcome, Verdict
 from tests.unit.jiangxi.province import (
     HOSPITAL,
     TODAY,
@@ -162,6 +162,25 @@ def test_a_code_twice_in_one_upload_is_warned_of_unless_the_pack_is_split() -> N
     assert warned(this, twice) == [("duplicate", "/kc25list/1/kc56list/0/bkc372")]
     split = traces(trace(1, bkc507="1"), trace(2, bkc507="1"), akc190=number)
     assert warned(this, split) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "odd"),
+    [
+        (trace(1, TRACE, bkc516="2"), True),
+        (trace(1, TRACE, OTHER, bkc516="1"), True),
+        (trace(1, TRACE, OTHER, bkc516="2.0000"), False),
+        (trace(1, TRACE, bkc516="6", bkc507="1"), False),
+        (trace(1, TRACE, bkc516="-2"), True),
+    ],
+)
+def test_whole_packs_want_a_code_each(row: JsonObject, odd: bool) -> None:
+    this = line()
+    number = settled(this, fee(1, akc226="6"))
+    this.do("SQ002", traces(trace(1, TRACE, bkc507="1"), akc190=number))
+    this.facts.take(Outcome(Verdict.ACCEPTED, forgotten=(Forget("trace", (TRACE,)),)))
+    counts = [pointer for rule, pointer in warned(this, traces(row, akc190=number)) if rule == "count"]
+    assert counts == (["/kc25list/0/bkc516"] if odd else [])
 
 
 def test_a_code_used_in_another_visit_is_warned_of() -> None:
