@@ -60,10 +60,9 @@ def mark_written(work: Work, numbers: Iterable[int]) -> None:
     which nobody takes away, nothing more is kept."""
     for number in numbers:
         row = work.need("download", number)
+        work.run("download_written", work.now(), number)
         if row["transaction_code"] == REPORTS:
             work.run("remove_download", number)
-        else:
-            work.run("download_written", work.now(), number)
         details = {"download": number, "records": row["records"]}
         work.note("download.written", row["submission"], row["message"], details)
         if work.one("unwritten_of", row["submission"], row["message"]) is None:
