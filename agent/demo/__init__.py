@@ -6,6 +6,7 @@ such as the province that insures the patients. All of them, and the rehearsed p
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from agent.demo.showing import show
 from agent.demo.story import load_story
 from agent.hookspecs import Rehearsal
 from agent.registry import Registry
+from agent.rehearsal.virtual_scanner import VirtualScanner
 
 WHERE = Path("demo-data")
 
@@ -38,6 +40,7 @@ def main(only: tuple[str, ...] = ()) -> int:
             platform.start()
         stations = cast(root, rehearsals, platforms)
         for station in stations.values():
+            station.scanner = VirtualScanner() if sys.platform != "win32" else None
             station.start()
         players = [
             Player(

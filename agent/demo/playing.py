@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from agent.demo.processes import Platform, Station, eventually
+from agent.demo.processes import TILL, Platform, Station, eventually
 from agent.demo.story import Act, Ask, Proof, Step, Story, filled
 from agent.errors import ControlError
 
@@ -39,6 +39,7 @@ class Player:
     played: list[Played] = field(default_factory=list, init=False)
     proven: list[tuple[Act, Proof]] = field(default_factory=list, init=False)
     broken: list[str] = field(default_factory=list, init=False)
+    skipped: list[str] = field(default_factory=list, init=False)
 
     def play(self) -> None:
         """All acts in order. What is not as told goes to ``broken`` and the story goes on; an answer that
@@ -55,12 +56,17 @@ class Player:
 
     def _play(self, act: Act) -> None:
         station, system = self.stations[act.station], self.story.system
+        if station.scanner is None and any(step.scans for step in act.steps):
+            self.skipped.append(f"{act.title}：本机没有可以演练的扫码枪（Windows 没有虚拟串口），跳过")
+            return
         for step in act.steps:
             if step.fault:
                 self.platform.admin("faults", "POST", [step.fault])
             for name in step.beside:
                 station.drop(system, name, self.story.content(name, self.now()))
             station.drop(system, step.file, self.story.content(step.file, self.now()))
+            if step.scans:
+                scan(station, step)
         for step in act.steps:
             self.played.append(self._await(act, step, station))
 
@@ -102,6 +108,28 @@ class Player:
             count = len(_visible(folder))
             if count != proof.files:
                 yield f"{proof.downloads} 的下载文件有 {count} 个，应为 {proof.files} 个"
+
+
+def scan(station: Station, step: Step) -> None:
+    """Scan for a file that waits, one code after the other, each when the last one was judged."""
+    gun = station.scanner
+    if gun is None:
+        return
+    last: int = station.call("station.events", station=TILL)["last"]
+
+    def waiting() -> bool:
+        told = station.call("station.list")
+        opened = any(device["reason"] == "ready" for device in told["devices"])
+        return opened and any(wait["station"] == TILL for wait in told["waits"])
+
+    def judged() -> bool:
+        return bool(station.call("station.events", station=TILL, after=last)["events"])
+
+    eventually(waiting, f"{step.file} 等待扫码", PATIENCE_S)
+    for text in step.scans:
+        gun.send(text.encode("utf-8") + b"\r")
+        eventually(judged, f"{step.file} 的一次扫码", PATIENCE_S)
+        last = station.call("station.events", station=TILL, after=last)["last"]
 
 
 def rows_per_call(platform: Platform, transaction: str, keys: str = "") -> list[int]:

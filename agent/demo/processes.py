@@ -23,10 +23,13 @@ from typing import Any
 
 from agent.control import ControlClient, endpoint_at
 from agent.errors import AgentError, ControlError
+from agent.rehearsal.virtual_scanner import VirtualScanner
 from agent.transport.base import TransportSettings
 from agent.transport.session import WebSession
 
 PATIENCE_S = 30.0
+TILL = "till-1"
+"""The station's name, as ``await`` gives it."""
 MEMORY = "agent.keys_memory.MemoryKeyring"
 
 
@@ -136,6 +139,7 @@ class Station:
     agent_settings: Mapping[str, Any] = field(default_factory=dict)
     folder_settings: Mapping[str, Any] = field(default_factory=dict)
     data_root: Path | None = None
+    scanner: VirtualScanner | None = None
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _data_key: str = field(
         default_factory=lambda: b64encode(token_bytes(32)).decode("ascii"), init=False, repr=False
@@ -175,6 +179,8 @@ class Station:
         for system, settings in self.systems.items():
             lines += [f"[systems.{system}]", *_toml(settings)]
             lines += [f"[folders.{system}]", f'system = "{system}"', *_toml(self.folder_settings)]
+        if self.scanner is not None:
+            lines += ["[scanners.gun]", f'station = "{TILL}"', f"port = {json.dumps(self.scanner.path)}"]
         self.root.mkdir(parents=True, exist_ok=True)
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -246,6 +252,8 @@ class Station:
 
     def close(self) -> None:
         end(self.process)
+        if self.scanner is not None:
+            self.scanner.unplug()
 
 
 def _toml(settings: Mapping[str, Any]) -> Iterable[str]:

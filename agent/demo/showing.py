@@ -27,6 +27,8 @@ def show(players: Sequence[Player], stations: Mapping[str, Station]) -> None:
         told = "  ".join(f"{what} {data / folder}" for what, folder in places.items())
         console.print(f"{name} 的文件：{told}", soft_wrap=True)
     for player in players:
+        for what in player.skipped:
+            console.print(f"{player.story.title}·{what}", soft_wrap=True)
         for what in player.broken:
             console.print(f"与预期不符：{player.story.title}·{what}", style="red", soft_wrap=True)
 

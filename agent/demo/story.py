@@ -9,6 +9,7 @@ A protocol ships its story as a package of data: ``story.toml`` and the files th
     [[act.step]]
     file = "01-….json"                # dropped as it is, the marks below filled in
     with = ["….pdf"]                  # files that it names, put beside it first
+    scan = ["…", "…"]                 # what the station's scanner then scans for it, while it waits
     fault = "lose-answer/ST007=1"     # a switch of the rehearsed platform, set before the file is dropped
     state = "accepted"                # what its final result must say; "accepted" unless given
     results = 1                       # how many results it has: a CSV may hold many submissions
@@ -54,6 +55,7 @@ class Step:
     results: int = 1
     rows: int | None = None
     settled_by: str = "answer"
+    scans: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def _act(table: Mapping[str, Any]) -> Act:
 
 
 def _step(table: dict[str, Any]) -> Step:
-    return Step(beside=tuple(table.pop("with", ())), **table)
+    beside, scans = tuple(table.pop("with", ())), tuple(table.pop("scan", ()))
+    return Step(beside=beside, scans=scans, **table)
 
 
 def _ask(table: dict[str, Any]) -> Ask:
