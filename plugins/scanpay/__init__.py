@@ -9,6 +9,7 @@ from typing import Any
 from agent.hookspecs import ProtocolCommand, ProtocolSpec, Rehearsal, Report, hookimpl
 from plugins.scanpay.building import build, prepare, scanpay_catalog
 from plugins.scanpay.hearing import hear
+from plugins.scanpay.listing import ORDERS
 from plugins.scanpay.reconciling.asking import ACTS
 from plugins.scanpay.settings import KEY_USES, OPTIONS
 
@@ -33,7 +34,7 @@ def register_protocols(register: Callable[[ProtocolSpec], None]) -> None:
                     run=_probe_signature,
                 ),
             ),
-            acts=ACTS,
+            acts=(*ACTS, ORDERS),
             hear=hear,
             rehearse=_rehearse,
         )

@@ -56,7 +56,8 @@ def faults(draft: Draft, history: History, hospcode: str) -> Iterator[Fault]:
     """Why the ledger knows that a message is wrong. Nothing is refused that was sent before."""
     if draft.doubts:
         return
-    code, till = draft.transaction, about(draft).till
+    till = about(draft).till
+    code = _for(draft)
     cycle = text_of(draft.body.get("busicycleno"))
     if code == "ST001" and history.value("cycle", till.cycle_key) is not None:
         yield Fault("/", "cycle_open", "这个操作员已经签到，账期尚未签退；一个操作员同时只能有一个账期")
@@ -69,7 +70,7 @@ def faults(draft: Draft, history: History, hospcode: str) -> Iterator[Fault]:
 
 
 def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, cycle: str) -> Iterator[Fault]:
-    code, agent = draft.transaction, about(draft)
+    code, agent = _for(draft), about(draft)
     if code in MAKING:
         own = order.state is State.ASKED and order.owner == agent.owner
         if not own and order.proof != UNSENT:
@@ -83,7 +84,13 @@ def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, c
     elif order.state not in _NEEDED[code][0]:
         yield _fault("orderid", "order_state", _NEEDED[code][1])
     if code == "ST100":
+        cycle = cycle or order.cycle
         yield from _cancelling(order, history, hospcode, cycle, internal=agent.internal)
+
+
+def _for(draft: Draft) -> str:
+    """The transaction that a message is there for: the look before ST100 is judged as ST100."""
+    return "ST100" if about(draft).look == "cancel" else draft.transaction
 
 
 def _cancelling(

@@ -137,7 +137,8 @@ def test_what_the_his_gave_stands() -> None:
 
 
 def test_what_nobody_knows_refuses_the_message_with_every_fault() -> None:
-    refused = complete(draft("ST010", REFUND)).refused
+    signed_in_by_his = adapter(sign_in="off")
+    refused = signed_in_by_his.complete(draft("ST010", REFUND), Facts(), forced=False).refused
     assert [fault.pointer for fault in refused] == ["/busicycleno", "/balanceno", "/balancecode"]
     assert all(fault.message for fault in refused)
 

@@ -1,0 +1,348 @@
+"""Cycles and orders through a whole daemon: sign-in at need, orderids used once, receipts against
+cancellations, tills side by side, and what becomes of each order in the ledger."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.clock import BEIJING
+from agent.demo.stage import eventually
+from agent.events import Conclusion, Draft, Finding, Forget, Identifier, Outcome, Submission, Verdict, Watched
+from agent.protocol.values import text_of
+from plugins.scanpay import duties, keeping
+from plugins.scanpay.orders import ORDER_STATE, Cycle, Order, State, as_ended, orders_of, read_order
+from plugins.scanpay.settings import read_settings
+from tests.unit.scanpay.test_scanpay_planning import adapter, draft
+from tests.unit.scanpay.till import HOSPCODE, NOW, OPERATOR, Hospital, hospital, options, order, scan, served
+
+ONE, TWO = 1, 2
+
+
+def now() -> datetime:
+    return datetime.now(BEIJING)
+
+
+def payment(orderid: str, person: int = ONE, amount: str = "25.00", **others: Any) -> dict[str, Any]:
+    return {**order(orderid, person, amount, **others), **scan(person, now())}
+
+
+def ledger(his: Hospital) -> dict[str, Order]:
+    assert his.daemon is not None
+    with his.daemon.outbox.write() as tx:
+        history = tx.history("scanpay")
+        cycles = history.values("cycle-state", (HOSPCODE,))
+        return {one.orderid: one for number in cycles for one in orders_of(history, HOSPCODE, number)}
+
+
+# -- cycles -------------------------------------------------------------------------------------------
+def test_the_first_payment_causes_its_sign_in_and_the_next_ones_share_its_cycle(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        first, second = his.drop("ST007", payment("D1")), his.drop("ST007", payment("D2"))
+        assert his.result(first)["state"] == his.result(second)["state"] == "accepted"
+        assert platform.calls().count("ST001") == 1
+        assert {one.cycle for one in ledger(his).values()} == set(platform.built.platform.world.cycles)
+
+
+def test_an_order_of_the_other_region_opens_the_other_cycle(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST007", payment("D1"))
+        elsewhere = payment("D2")
+        elsewhere["orderdata"]["aae139"] = "1"
+        assert his.send("ST007", elsewhere)["state"] == "accepted"
+        regions = [cycle.other_region for cycle in platform.built.platform.world.cycles.values()]
+        assert sorted(regions) == ["0", "1"]
+
+
+def test_a_second_sign_in_is_refused_while_the_cycle_is_open(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST001", {"operatorid": OPERATOR, "aae139": "0"})
+        again = his.send("ST001", {"operatorid": OPERATOR, "aae139": "0"})
+        assert (again["state"], again["errors"][0]["rule"]) == ("invalid", "cycle_open")
+        assert platform.calls().count("ST001") == 1
+
+
+def test_a_cycle_is_not_signed_out_before_it_is_reconciled(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST007", payment("D1"))
+        (cycle,) = platform.built.platform.world.cycles
+        early = his.send("ST002", {"operatorid": OPERATOR, "busicycleno": cycle})
+        assert (early["state"], early["errors"][0]["rule"]) == ("invalid", "not_reconciled")
+        his.send("ST099", {"operatorid": OPERATOR})
+        assert his.send("ST002", {"operatorid": OPERATOR})["state"] == "accepted"
+        # The next payment opens the next cycle.
+        assert his.send("ST007", payment("D2"))["state"] == "accepted"
+        assert len(platform.built.platform.world.cycles) == 2
+
+
+# -- orders -------------------------------------------------------------------------------------------
+def test_an_orderid_is_used_once_for_ever(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST007", payment("D1"))
+        other = his.send("ST007", payment("D1", TWO, "30.00"))
+        assert (other["state"], other["errors"][0]["rule"]) == ("invalid", "order_used")
+        assert platform.calls().count("ST007") == 1
+
+
+def test_an_orderid_whose_payment_expired_unsent_may_be_used_again(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        scanned = now() - timedelta(seconds=301)
+        late = his.send("ST007", payment("D1"), scanned_at=scanned.isoformat())
+        assert late["state"] == "expired"
+        assert his.send("ST007", payment("D1"))["state"] == "accepted"
+        assert platform.calls().count("ST007") == 1
+
+
+def test_each_order_ends_in_its_own_state(tmp_path: Path) -> None:
+    with served(fault="apr_failed=on:ST007,skip:3") as platform, hospital(tmp_path, platform.url) as his:
+        for orderid in ("PAID", "BACK", "GONE"):
+            assert his.send("ST007", payment(orderid))["state"] == "accepted"
+        his.send("ST010", {"orderid": "BACK", **scan(ONE, now())})
+        his.send("ST100", {"orderid": "GONE", "reason": "记账失败"})
+        refused = his.send("ST007", payment("NOT"))
+        assert refused["state"] == "rejected", refused
+        states = {orderid: (one.state, one.doing) for orderid, one in ledger(his).items()}
+        assert states == {
+            "PAID": (State.PAID, ""),
+            "BACK": (State.REFUNDED, ""),
+            "GONE": (State.CANCELLED, ""),
+            "NOT": (State.NOT_PAID, ""),
+        }
+
+
+def test_a_cancellation_goes_only_after_st009_said_paid(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.send("ST007", payment("D1"))
+        assert his.send("ST100", {"orderid": "D1", "reason": "记账失败"})["state"] == "accepted"
+        assert platform.calls()[-2:] == ["ST009", "ST100"]
+        again = his.send("ST100", {"orderid": "D1", "reason": "再次取消"})
+        assert (again["state"], again["errors"][0]["rule"]) == ("invalid", "order_state")
+        cycle = next(iter(platform.built.platform.world.cycles))
+        strange = his.send("ST100", {"orderid": "D9", "busicycleno": cycle, "reason": "不存在"})
+        assert strange["state"] == "rejected"
+        assert platform.calls().count("ST100") == 1
+
+
+# -- receipts -----------------------------------------------------------------------------------------
+def acknowledge(his: Hospital, name: str) -> None:
+    (his.config.folders[0].inbox / f"{name}.ack").write_bytes(b"")
+
+
+def test_a_payment_that_is_not_acknowledged_in_time_is_cancelled(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url, "ack_within_s = 1") as his:
+        his.send("ST007", payment("D1"))
+        eventually(lambda: ledger(his)["D1"].state is State.CANCELLED, "the cancellation", 20)
+        acknowledge(his, "HIS-1")
+        refusals = his.config.folders[0].results
+        told = lambda: [p for p in refusals.iterdir() if p.name.startswith("HIS-1.ack")]  # noqa: E731
+        eventually(lambda: bool(told()), "the refused receipt", 10)
+        assert "已经开始取消" in told()[0].read_text("utf-8")
+        assert platform.effects()[-1] == ("pay:D1", -1)
+
+
+def test_a_payment_that_is_acknowledged_in_time_stays(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url, "ack_within_s = 3600") as his:
+        his.send("ST007", payment("D1"))
+        acknowledge(his, "HIS-1")
+        assert his.daemon is not None
+        outbox = his.daemon.outbox
+
+        def waits() -> bool:
+            with outbox.write() as tx:
+                return bool(tx.history("scanpay").values(keeping.BOOKING, (HOSPCODE,)))
+
+        eventually(lambda: not waits(), "the receipt", 10)
+        assert ledger(his)["D1"].state is State.PAID
+
+
+# -- tills side by side ---------------------------------------------------------------------------------
+def test_four_tills_pay_within_two_seconds_while_the_fifths_endpoint_is_a_black_hole(tmp_path: Path) -> None:
+    tills = [f"040100890{number}" for number in range(5)]
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        for operator in tills:
+            assert his.send("ST001", {"operatorid": operator, "aae139": "0"})["state"] == "accepted"
+        platform.faults({"name": "delay", "on": ["ST007"], "seconds": 60, "times": 1})
+        stuck = payment("D0")
+        stuck["orderdata"]["operatorid"] = tills[0]
+        path = his.drop("ST007", stuck)
+        eventually(lambda: "D0" in ledger(his), "the payment in the black hole", 10)
+        began = time.monotonic()
+        paths = []
+        for number, operator in enumerate(tills[1:], 1):
+            one = payment(f"D{number}", number)
+            one["orderdata"]["operatorid"] = operator
+            paths.append(his.drop("ST007", one))
+        assert [his.result(one)["state"] for one in paths] == ["accepted"] * 4
+        assert time.monotonic() - began < 2
+        assert not (path.exists() and json.loads(path.read_text("utf-8"))["final"])
+
+
+# -- what is known of the platform's silence --------------------------------------------------------------
+class Held:
+    """A history of given facts, with groups."""
+
+    def __init__(self, *facts: Identifier, giver: str = "") -> None:
+        self._facts = {(fact.kind, fact.key, fact.member): fact.value for fact in facts}
+        self._giver = giver
+
+    def value(self, kind: str, key: tuple[str, ...], member: str = "") -> str | None:
+        return self._facts.get((kind, key, member))
+
+    def values(self, kind: str, key: tuple[str, ...]) -> dict[str, str]:
+        return {m: value for (k, group, m), value in self._facts.items() if (k, group) == (kind, key)}
+
+    def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
+        return self._giver
+
+
+CYCLE = Identifier("cycle", (HOSPCODE, OPERATOR, "0"), "C1")
+IDS = {"wire_id": f"{HOSPCODE}-1", "at": NOW.isoformat()}
+
+
+def claimed(transaction: str, data: dict[str, Any], *facts: Identifier) -> Draft:
+    completion = adapter().complete(draft(transaction, data), Held(CYCLE, *facts), forced=False)
+    assert completion.refused == ()
+    return completion.draft
+
+
+def paid_order(state: State = State.PAID, **others: Any) -> Order:
+    known = {"orderamt": "25.00", "total": "25.00", "owner": "ST007/HIS-9", **others}
+    return Order(HOSPCODE, "D1", state, "ST007", "C1", OPERATOR, "0", NOW.isoformat(), "ST007", **known)
+
+
+def state_in(outcome: Outcome) -> State:
+    (text,) = [fact.value for fact in outcome.identifiers if fact.kind == ORDER_STATE]
+    return read_order(text).state
+
+
+def concluded(attempt: Draft, answer: Outcome) -> Conclusion:
+    return adapter().conclude(attempt, IDS, answer)
+
+
+NO_ORDER = Outcome(Verdict.REJECTED, "10")
+
+
+def says(status: str) -> Outcome:
+    return Outcome(Verdict.ACCEPTED, "00", data={"orderid": "D1", "paystatus": status})
+
+
+def scanned_payment(**others: Any) -> dict[str, Any]:
+    return {**order("D1", ONE), **scan(ONE, NOW), **others}
+
+
+def test_no_order_means_not_paid_only_after_its_time_and_the_margin() -> None:
+    conclusion = concluded(claimed("ST007", scanned_payment(orderovertime="7")), NO_ORDER)
+    assert (conclusion.finding, conclusion.counts_from) == (Finding.ABSENT, NOW + timedelta(minutes=8))
+    assert conclusion.outcome is not None
+    assert state_in(conclusion.outcome) is State.NOT_PAID
+    assert keeping.LATE_LOOK in {fact.kind for fact in conclusion.outcome.identifiers}
+
+
+def test_an_ordertime_far_ahead_does_not_keep_an_order_open_for_ever() -> None:
+    ahead = claimed("ST007", scanned_payment(orderovertime="5", ordertime="2030-01-01 00:00:00"))
+    assert concluded(ahead, NO_ORDER).counts_from == NOW + timedelta(minutes=16)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"),
+    [
+        ("2", State.PAID),
+        ("3", State.NOT_PAID),
+        ("4", State.CANCELLED),
+        ("5", State.REFUNDED),
+    ],
+)
+def test_what_st009_says_is_what_becomes_of_a_payment(status: str, state: State) -> None:
+    conclusion = concluded(claimed("ST007", scanned_payment()), says(status))
+    assert conclusion.finding is Finding.FOUND
+    assert conclusion.outcome is not None
+    assert state_in(conclusion.outcome) is state
+
+
+def test_paying_decides_nothing() -> None:
+    assert concluded(claimed("ST007", scanned_payment()), says("1")).finding is Finding.UNDECIDED
+
+
+def test_no_order_after_a_cancellation_is_cancelled() -> None:
+    look, cancel = adapter().plan(_submission("ST100", {"orderid": "D1", "reason": "记账失败"}), NOW).drafts
+    assert (look.transaction, cancel.transaction) == ("ST009", "ST100")
+    whole = adapter().complete(cancel, Held(CYCLE, *paid_order().facts()), forced=False).draft
+    conclusion = concluded(whole, NO_ORDER)
+    assert conclusion.outcome is not None
+    assert state_in(conclusion.outcome) is State.CANCELLED
+
+
+def _submission(transaction: str, data: dict[str, Any], **others: Any) -> Submission:
+    return Submission("scanpay", transaction, "HIS-1", data, **others)
+
+
+def test_a_payment_found_after_it_was_told_as_not_paid_is_disputed_with_an_alarm() -> None:
+    held = paid_order(State.NOT_PAID, proof="negatives").facts()
+    (look,) = adapter().plan(_submission("ST009", {"orderid": "D1"}, internal=True), NOW).drafts
+    whole = adapter().complete(look, Held(*held), forced=False).draft
+    found = keeping.kept(says("2"), whole, IDS, adapter().settings)
+    assert state_in(found) is State.DISPUTED
+    (alarm,) = found.downloads
+    assert alarm.content["offer"] == {
+        "transaction": "ST100",
+        "data": {"orderid": "D1", "busicycleno": "C1"},
+    }
+    still = keeping.kept(NO_ORDER, whole, IDS, adapter().settings)
+    assert still.identifiers == ()
+    assert still.forgotten == (Forget(keeping.LATE_LOOK, (HOSPCODE,), "D1"),)
+
+
+# -- duties -------------------------------------------------------------------------------------------------
+def due(*facts: Identifier, at: datetime = NOW, drained: bool = True, **others: Any) -> list[str]:
+    settings = read_settings(options(**others))
+    watched = Watched(at, first=False, drained=drained)
+    found = duties.duties(Held(*facts), watched, settings)
+    return [duty.submission.transaction for duty in found if duty.submission]
+
+
+def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
+    facts = (*paid_order().facts(), keeping.waiting(keeping.BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1"))
+    later = NOW + timedelta(seconds=31)
+    assert due(*facts, at=later, ack_within_s=30) == ["ST100"]
+    assert due(*facts, at=later, ack_within_s=30, drained=False) == []
+    assert due(*facts, at=NOW + timedelta(seconds=29), ack_within_s=30) == []
+
+
+def test_what_was_told_as_not_paid_is_looked_at_once_more_after_a_while() -> None:
+    order_facts = paid_order(State.NOT_PAID).facts()
+    looked = keeping.waiting(keeping.LATE_LOOK, HOSPCODE, "D1", NOW.isoformat(), "C1")
+    assert due(*order_facts, looked, at=NOW + timedelta(seconds=899)) == []
+    assert due(*order_facts, looked, at=NOW + timedelta(seconds=900)) == ["ST009"]
+    assert due(*order_facts, keeping.look_now(paid_order(State.NOT_PAID))) == ["ST009"]
+
+
+def test_a_cycle_is_signed_out_at_its_hour_once_nothing_keeps_it_open() -> None:
+    cycle = Cycle(HOSPCODE, "C1", OPERATOR, "0", NOW.isoformat()).fact()
+    night = NOW.replace(hour=23, minute=30)
+    assert due(cycle, at=night, sign_out_at="23:30") == ["ST002"]
+    assert due(cycle, at=night - timedelta(minutes=1), sign_out_at="23:30") == []
+    assert due(cycle, *paid_order().facts(), at=night, sign_out_at="23:30") == []
+    assert due(cycle, at=night) == []
+
+
+# -- orders whose message ended without an outcome ----------------------------------------------------------
+@pytest.mark.parametrize(
+    ("giver", "state", "doing"),
+    [
+        ("inquiring", State.ASKED, "ST007"),
+        ("unknown", State.ASKED, "ST007"),
+        ("expired", State.PREPARED, ""),
+        ("rejected", State.NOT_PAID, ""),
+        ("", State.NOT_PAID, ""),
+    ],
+)
+def test_an_order_whose_message_ended_without_an_answer(giver: str, state: State, doing: str) -> None:
+    asked = paid_order(State.ASKED, was="prepared", doing="ST007")
+    ended = as_ended(asked, giver)
+    assert (ended.state, ended.doing) == (state, doing)
+    assert text_of(ended.orderid) == "D1"
