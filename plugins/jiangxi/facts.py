@@ -21,13 +21,15 @@ trace       code                akc190/bke384           1 for a split pack, 0 fo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from decimal import Decimal
 from typing import Final
 
 from agent import jsontext
-from agent.events import Alias, Draft, Forget, Identifier, JsonObject
+from agent.events import Alias, Draft, Forget, Identifier, Json, JsonObject
 from agent.protocol.values import text_of
 from plugins.jiangxi.preparing import OWN_NUMBER, VISIT, VISIT_FACT
 from plugins.jiangxi.rules import CODES, FEES, TRACES
@@ -167,8 +169,17 @@ def _queried(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:
     visit, rows = text_of(draft.body.get(VISIT)), data.get("outputlist")
     for row in rows if visit and isinstance(rows, list) else ():
         if isinstance(row, dict) and text_of(row.get(VISIT)) == visit:
-            day = text_of(row.get("akc194")) or text_of(row.get("bae237"))[:8] or times.day
+            day = _day_in(row.get("akc194")) or _day_in(row.get("bae237")) or times.day
             left.identifiers.append(Identifier(SETTLED, (visit,), day, FOUND))
+
+
+def _day_in(value: Json) -> str:
+    """YYYYMMDD of a date or time however it is written (anomalies J22); "" when it is none."""
+    digits = re.sub(r"[^0-9]", "", text_of(value))[:8]
+    try:
+        return f"{date.fromisoformat(digits):%Y%m%d}" if len(digits) == 8 else ""
+    except ValueError:
+        return ""
 
 
 def _discharged(left: Left, draft: Draft, data: JsonObject, times: _Times) -> None:

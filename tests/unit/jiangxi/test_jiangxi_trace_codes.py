@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent.events import Debt, Forget, JsonObject, Outcome, Verdict
+from plugins.jiangxi.facts import facts_after
 from tests.unit.jiangxi.province import (
     HOSPITAL,
     TODAY,
@@ -125,6 +126,27 @@ def test_a_settlement_elsewhere_that_a_query_shows_ends_the_wait_and_begins_the_
     now = this.ready(draft)
     assert (now.awaits, now.refused) == ((), ())
     assert this.send(now.draft).verdict is Verdict.ACCEPTED
+
+
+@pytest.mark.parametrize(
+    ("told", "day"),
+    [
+        ({"akc194": "20251231"}, "20251231"),
+        ({"akc194": "2025-12-31"}, "20251231"),
+        ({"akc194": "", "bae237": "2025-12-31 09:00:00"}, "20251231"),
+        ({"akc194": "S61.001", "bae237": "20251231090000"}, "20251231"),
+        ({"akc194": "20251399"}, TODAY),
+        ({}, TODAY),
+    ],
+)
+def test_the_day_of_a_settlement_elsewhere_is_read_however_it_is_written(told: JsonObject, day: str) -> None:
+    this = line()
+    number = visited(this, fee(1))
+    draft = this.plan("CX001", {"akb020": HOSPITAL, "akc190": number})[0]
+    answer = {"outputlist": [{"akc190": number, **told}]}
+    left = facts_after(draft, answer, frozenset({"13"}), TODAY)
+    this.facts.take(Outcome(Verdict.ACCEPTED, identifiers=tuple(left.identifiers)))
+    assert [debt.since for debt in this.adapter.debts(this.facts)] == [day]
 
 
 def test_a_refund_ends_what_a_query_showed() -> None:
