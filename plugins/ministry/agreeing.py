@@ -34,6 +34,8 @@ AID: Final = "3"
 """CALLTYPE of an aid's configuration."""
 AID_INSTITUTION: Final = "3"
 """ALC002 of an aid institution."""
+INVALID_FILING: Final = "0"
+"""AAE100 of a filing that holds no more."""
 DONE: Final = "1"
 """ISDONE of a statement's last call."""
 MINUS: Final = ("2", "3")
@@ -173,8 +175,22 @@ def _statements(claimed: Claimed, found: Findings) -> None:
         found.wrong.append(head.fault("aae020", "arithmetic", message, "RE1041"))
 
 
+def _filing_changes(claimed: Claimed, found: Findings) -> None:
+    """GYU007: a filing that becomes invalid says why (note of AAE160). Whether it still was valid only the
+    platform knows."""
+    for row in claimed.rows():
+        if row.text("aae100") == INVALID_FILING and not row.text("aae160"):
+            found.warn(row, "aae160", "备案由有效变为无效时必填，未填平台可能拒绝")
+
+
 _CHECKS: Final[Mapping[str, Callable[[Claimed, Findings], None]]] = MappingProxyType(
-    {"GYU102": _fees, "GYU103": _settlements, "GYU004": _deductions, "GYU003": _statements}
+    {
+        "GYU102": _fees,
+        "GYU103": _settlements,
+        "GYU004": _deductions,
+        "GYU003": _statements,
+        "GYU007": _filing_changes,
+    }
 )
 
 

@@ -331,3 +331,16 @@ def test_fees_that_a_person_calls_accepted_count(bench: House) -> None:
     bench.world.resolved = lambda _system, draft, ids, data: bench.adapter.resolved(draft, ids, data)
     bench.world.resolve(message.message, "accepted")
     assert list(bench.facts("fees", *STAY).values()) == ["40.00 36.00 4.00"]
+
+
+@pytest.mark.parametrize(
+    ("change", "warned"),
+    [({"aae100": "0"}, ["/datalist/0/aae160"]), ({"aae100": "0", "aae160": "9102"}, []), ({}, [])],
+    ids=["no reason", "a reason", "still valid"],
+)
+def test_a_filing_that_becomes_invalid_without_a_reason_is_warned_of(
+    bench: House, change: dict[str, str], warned: list[str]
+) -> None:
+    result = bench.told(bench.submit("GYU007", bench.sample("GYU007", change)))
+    assert [warning["pointer"] for warning in result["warnings"]] == warned
+    assert len(bench.calls("GYU007")) == 1, "only the platform knows whether it was valid"
