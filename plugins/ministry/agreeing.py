@@ -180,7 +180,8 @@ def _filing_changes(claimed: Claimed, found: Findings) -> None:
     platform knows."""
     for row in claimed.rows():
         if row.text("aae100") == INVALID_FILING and not row.text("aae160"):
-            found.warn(row, "aae160", "备案由有效变为无效时必填，未填平台可能拒绝")
+            message = "备案由有效变为无效时必填，未填平台可能拒绝"
+            found.unsure.append(row.fault("aae160", "history_missing", message, "RE1055"))
 
 
 _CHECKS: Final[Mapping[str, Callable[[Claimed, Findings], None]]] = MappingProxyType(

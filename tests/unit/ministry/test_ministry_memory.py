@@ -335,12 +335,16 @@ def test_fees_that_a_person_calls_accepted_count(bench: House) -> None:
 
 @pytest.mark.parametrize(
     ("change", "warned"),
-    [({"aae100": "0"}, ["/datalist/0/aae160"]), ({"aae100": "0", "aae160": "9102"}, []), ({}, [])],
+    [
+        ({"aae100": "0"}, [("/datalist/0/aae160", "RE1055")]),
+        ({"aae100": "0", "aae160": "9102"}, []),
+        ({}, []),
+    ],
     ids=["no reason", "a reason", "still valid"],
 )
 def test_a_filing_that_becomes_invalid_without_a_reason_is_warned_of(
-    bench: House, change: dict[str, str], warned: list[str]
+    bench: House, change: dict[str, str], warned: list[tuple[str, str]]
 ) -> None:
     result = bench.told(bench.submit("GYU007", bench.sample("GYU007", change)))
-    assert [warning["pointer"] for warning in result["warnings"]] == warned
+    assert [(warning["pointer"], warning["code"]) for warning in result["warnings"]] == warned
     assert len(bench.calls("GYU007")) == 1, "only the platform knows whether it was valid"
