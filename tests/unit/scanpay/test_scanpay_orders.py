@@ -160,10 +160,14 @@ def test_a_payment_that_is_acknowledged_in_time_stays(tmp_path: Path) -> None:
         assert ledger(his)["D1"].state is State.PAID
 
 
+PATIENT = "transport = { answer_timeout_s = 5 }"
+"""How long the black hole is waited for: longer than the test, shorter than a default test run likes."""
+
+
 # -- tills side by side ---------------------------------------------------------------------------------
 def test_four_tills_pay_within_two_seconds_while_the_fifths_endpoint_is_a_black_hole(tmp_path: Path) -> None:
     tills = [f"040100890{number}" for number in range(5)]
-    with served() as platform, hospital(tmp_path, platform.url) as his:
+    with served() as platform, hospital(tmp_path, platform.url, PATIENT) as his:
         for operator in tills:
             assert his.send("ST001", {"operatorid": operator, "aae139": "0"})["state"] == "accepted"
         platform.faults({"name": "delay", "on": ["ST007"], "seconds": 60, "times": 1})
