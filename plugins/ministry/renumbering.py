@@ -3,7 +3,7 @@
 RE1169 (go on with the number that succeeded) and RE1170 (no number yet) refuse a call. Neither may lead to a
 second number, so GYD053 is asked about the statement's first call: its stored answer has the number, and the
 next call of the HIS goes out with that. Only where RE1170 and the stored answer both say that nothing was
-begun is the number forgotten.
+begun is the number forgotten, and what was added up under it.
 
 Facts: ``statement_call`` (by institution and month: the REFID of the first accepted call, until the statement
 is done), ``statement_asked`` (by GYU003, member: that REFID; what is to be asked, until it is answered).
@@ -20,6 +20,7 @@ from agent import jsontext
 from agent.events import Draft, Duty, Forget, History, Identifier, JsonObject, Outcome, Submission, Verdict
 from agent.protocol.answers import read_embedded, tidy
 from agent.protocol.values import key_of, text_of
+from plugins.ministry.agreeing import PART
 
 STATEMENT: Final = "GYU003"
 QUESTION: Final = "GYD053"
@@ -95,8 +96,9 @@ def _answered(draft: Draft, outcome: Outcome) -> Outcome:
         return replace(
             outcome, identifiers=(*outcome.identifiers, found), forgotten=(*outcome.forgotten, over)
         )
-    gone = (Forget(BATCH, key), Forget(FIRST, key)) if _nothing_begun(asked, outcome, answer) else ()
-    return replace(outcome, forgotten=(*outcome.forgotten, over, *gone))
+    gone = (BATCH, FIRST, PART) if _nothing_begun(asked, outcome, answer) else ()
+    forgotten = (*outcome.forgotten, over, *(Forget(kind, key) for kind in gone))
+    return replace(outcome, forgotten=forgotten)
 
 
 def _nothing_begun(asked: JsonObject, outcome: Outcome, answer: JsonObject) -> bool:

@@ -105,6 +105,7 @@ def test_a_number_is_forgotten_only_when_the_platform_says_twice_that_there_is_n
     assert bench.fact("batch", *MONTH) == number
     assert see_to_duties(bench) == 1
     assert bench.fact("batch", *MONTH) == (number if left else None)
+    assert bool(bench.facts("statement_part", *MONTH)) is left, "no total counts what was never begun"
     assert bench.facts("statement_asked", "GYU003") == {}
 
 
