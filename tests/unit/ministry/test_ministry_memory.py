@@ -348,3 +348,14 @@ def test_a_filing_that_becomes_invalid_without_a_reason_is_warned_of(
     result = bench.told(bench.submit("GYU007", bench.sample("GYU007", change)))
     assert [(warning["pointer"], warning["code"]) for warning in result["warnings"]] == warned
     assert len(bench.calls("GYU007")) == 1, "only the platform knows whether it was valid"
+
+
+def test_a_deduction_under_a_number_of_before_is_not_added_to_that_one(
+    bench: House,
+) -> None:
+    settled(bench)
+    row = {**PERSON, **VISIT, "aaz516_s": "KK1", "aae013": "演练", "aae019": "5.00"}
+    bench.told(bench.submit("GYU004", {"datalist": [row]}))
+    again = bench.told(bench.submit("GYU004", {"datalist": [{**row, "aae019": "15.00"}]}))
+    assert errors(again) == [], "15.00 of 18.00: the 5.00 of before are not taken off as well"
+    assert len(bench.calls("GYU004")) == 2
