@@ -151,7 +151,6 @@ class _Server(HTTPServer):
 class _Call(BaseHTTPRequestHandler):
     server: _Server
     timeout = CALL_S
-    server_version, sys_version = "his-agent", ""
 
     def do_POST(self) -> None:
         """Every refusal is plain text without details: who has to know reads the log."""
@@ -197,6 +196,9 @@ class _Call(BaseHTTPRequestHandler):
         self.send_header("Connection", "close")
         self.end_headers()
         self.wfile.write(body)
+
+    def version_string(self) -> str:
+        return "his-agent"
 
     def log_message(self, format: str, *args: Any) -> None:
         """What a caller wrote is not logged."""

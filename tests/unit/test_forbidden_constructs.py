@@ -17,6 +17,8 @@ MODULES = frozenset(
     {"pickle", "cPickle", "dill", "marshal", "shelve", "tarfile", "zipfile", "yaml", "telnetlib", "ftplib"}
 )
 """Reading these needs limits that nobody set here; none is needed. A file of a HIS is never an archive."""
+LIMITED = {"plugins/scanpay/reconciling/statement.py": ["import zipfile"]}
+"""A document demands this one; its limits are tested in ``scanpay/test_scanpay_statement.py``."""
 CALLS = frozenset(
     {"eval", "exec", "os.system", "os.popen", "shutil.unpack_archive", "extractall", "__import__"}
 )
@@ -58,4 +60,4 @@ def test_no_shell_no_eval_no_pickle_no_unpacking() -> None:
         for path in SOURCES
         if (told := list(found(ast.parse(path.read_text(encoding="utf-8")))))
     }
-    assert guilty == {}
+    assert {path.replace("\\", "/"): told for path, told in guilty.items()} == LIMITED

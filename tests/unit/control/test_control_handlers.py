@@ -358,7 +358,13 @@ def test_a_name_that_is_none_is_refused(cabinet: Cabinet) -> None:
 def test_every_verb_is_described_and_its_arguments_have_a_known_kind() -> None:
     for verb in VERBS.values():
         assert verb.about
-        assert {argument.kind for argument in verb.arguments} <= {"text", "integer", "boolean", "object"}
+        assert {argument.kind for argument in verb.arguments} <= {
+            "text",
+            "integer",
+            "boolean",
+            "object",
+            "list",
+        }
 
 
 def test_an_act_names_who_did_it() -> None:
