@@ -266,6 +266,25 @@ def test_a_return_of_what_was_never_sold_leaves_the_debt_as_it_was() -> None:
     assert owed(this) == {detail(1): "1"}
 
 
+def test_only_rows_that_lack_codes_are_listed_and_never_for_more_than_they_have() -> None:
+    this = line()
+    number = settled(this, fee(1, akc226="2"), fee(2))
+    this.do("SQ002", traces(trace(2), akc190=number))
+    assert owed(this) == {detail(1): "2"}
+    this.do("SQ002", traces(trace(1, OTHER), akc190=number))
+    draft = this.ready(this.plan("SQ002", traces(trace(1, OTHER, bkc516="-5"), akc190=number))[0]).draft
+    this.facts.take(this.adapter.resolved(draft, {}, {}))
+    assert owed(this) == {detail(1): "2"}
+
+
+def test_a_split_pack_may_be_sold_from_twice_for_one_detail() -> None:
+    this = line()
+    number = settled(this, fee(1, akc226="6"))
+    part = traces(trace(1, bkc507="1", bkc516="3"), akc190=number)
+    this.do("SQ002", part)
+    assert warned(this, part) == []
+
+
 def test_a_return_after_the_refund_owes_nothing() -> None:
     this = line()
     number = settled(this, fee(1))
