@@ -30,7 +30,9 @@ class HttpTransport:
 
     def prepare(self, url: str) -> None:
         origin, _ = parse(url)
-        self._prepared.connection = self._connection(origin)
+        connection = self._connection(origin)
+        self._pool.set_aside(connection)
+        self._prepared.connection = connection
 
     def send(self, request: Request) -> Response:
         origin, target = parse(request.url)
@@ -61,7 +63,7 @@ class HttpTransport:
         """This thread's prepared connection, an idle one or a new one. Raises NotSent."""
         prepared: Connection | None = getattr(self._prepared, "connection", None)
         self._prepared.connection = None
-        if prepared is not None:
+        if prepared is not None and self._pool.take_up(prepared):
             if prepared.origin == origin and self._pool.usable(prepared):
                 return prepared
             self._pool.discard(prepared)

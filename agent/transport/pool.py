@@ -39,6 +39,8 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: dict[Origin, list[Connection]] = {}
         self._lent: set[Connection] = set()
+        self._aside: set[Connection] = set()
+        """Prepared for a thread's next exchange: nothing is under way on them."""
         self._closed = False
 
     @property
@@ -71,6 +73,24 @@ class Pool:
                 return connection
         opened.close()
         raise not_sent("stopped", origin, "open")
+
+    def set_aside(self, connection: Connection) -> None:
+        """Keep a lent connection for the thread that prepared it; closed here when the pool was."""
+        with self._lock:
+            self._lent.discard(connection)
+            if not self._closed:
+                self._aside.add(connection)
+                return
+        connection.socket.close()
+
+    def take_up(self, connection: Connection) -> bool:
+        """Lend a connection again that was set aside; false when the pool closed it meanwhile."""
+        with self._lock:
+            if connection not in self._aside:
+                return False
+            self._aside.remove(connection)
+            self._lent.add(connection)
+            return True
 
     def usable(self, connection: Connection) -> bool:
         """Whether a lent connection is neither too old nor closed nor spoken on by the server."""
@@ -109,7 +129,9 @@ class Pool:
         with self._lock:
             self._closed = True
             idle = [connection for group in self._idle.values() for connection in group]
+            idle += self._aside
             self._idle.clear()
+            self._aside.clear()
         for connection in idle:
             connection.socket.close()
 

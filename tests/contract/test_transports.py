@@ -681,6 +681,26 @@ def test_prepared_connection_is_never_used_for_another_server(make: Make) -> Non
         assert (len(prepared.requests), len(server.requests)) == (0, 1)
 
 
+@pytest.mark.parametrize("end", ["close", "abort"])
+def test_connection_prepared_by_a_thread_that_never_sent_is_closed_with_the_transport(
+    make: Make, end: str
+) -> None:
+    closed = threading.Event()
+
+    def script(conversation: Conversation) -> None:
+        conversation.read_request()
+        closed.set()
+
+    with serving(script) as server:
+        transport = make()
+        transport.prepare(server.url())
+        getattr(transport, end)()
+        assert closed.wait(5)
+        with pytest.raises(NotSent):
+            transport.send(post(server.url()))
+        assert (server.requests, server.connections) == ([], 1)
+
+
 def test_dropped_connection_is_not_used_again(make: Make) -> None:
     with serving(answering(OK)) as server, serving(answering(OK)) as other:
         transport = make()
