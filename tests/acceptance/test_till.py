@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,13 +106,17 @@ def play(shop: Shop, payments: int, kills: int, chance: random.Random) -> None:
         shop.pay(number)
         if number in dying:
             moment = time.monotonic() + chance.uniform(0.0, 0.3)
-            eventually(lambda end=moment: time.monotonic() >= end, "the moment of the kill", 5)
+            eventually(partial(_past, moment), "the moment of the kill", 5)
             process = shop.station.process
             assert process is not None
             shop.station.kill()
             assert process.wait() == -signal.SIGKILL
             assert ended(process)
             shop.station.start()
+
+
+def _past(moment: float) -> bool:
+    return time.monotonic() >= moment
 
 
 def agree(shop: Shop, payments: int) -> Counter[str]:

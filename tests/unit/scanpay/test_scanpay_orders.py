@@ -138,10 +138,13 @@ def test_a_payment_that_is_not_acknowledged_in_time_is_cancelled(tmp_path: Path)
         his.send("ST007", payment("D1"))
         eventually(lambda: ledger(his)["D1"].state is State.CANCELLED, "the cancellation", 20)
         acknowledge(his, "HIS-1")
-        refusals = his.config.folders[0].results
-        told = lambda: [p for p in refusals.iterdir() if p.name.startswith("HIS-1.ack")]  # noqa: E731
-        eventually(lambda: bool(told()), "the refused receipt", 10)
-        assert "已经开始取消" in told()[0].read_text("utf-8")
+        results = his.config.folders[0].results
+
+        def refusals() -> list[Path]:
+            return [path for path in results.iterdir() if path.name.startswith("HIS-1.ack")]
+
+        eventually(lambda: bool(refusals()), "the refused receipt", 10)
+        assert "已经开始取消" in refusals()[0].read_text("utf-8")
         assert platform.effects()[-1] == ("pay:D1", -1)
 
 
