@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.download import draw as draw_downloads
-from agent.cli.station import draw as draw_stations
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
+from agent.cli.station import draw as draw_stations
 from agent.cli.words import CONDITIONS, MESSAGE_STATES, TROUBLES, WORKERS, cell
 from agent.events import JsonObject
 
