@@ -3,12 +3,14 @@
 Needs neither the data key nor the daemon: any copy of the database will do. What each check finds:
 
 * the chain itself: a record that was changed or moved, and every number that is missing;
+* the record of the last purge: records that are gone although no purge took them;
 * signed heads: a chain that was written anew as a whole from some record on;
 * heads of the system log: an end that was cut off, together with the heads that were signed in it.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,6 +24,7 @@ _RECORDS: Final = (
     "SELECT number, at, kind, submission, message, facts, note_digest, hash FROM audit ORDER BY number"
 )
 _CHECKPOINTS: Final = "SELECT number, at, hash, signature, public, purged FROM checkpoint ORDER BY number"
+_PURGES: Final = "SELECT facts FROM audit WHERE kind = 'audit.purged'"
 _MOST_PROBLEMS: Final = 100
 
 
@@ -68,7 +71,7 @@ def verify(
     wanted = {point.head.number for point in checkpoints} | {head.number for head in told}
     walk = _Walk(_begin(checkpoints))
     seen = walk.along(connection, wanted)
-    problems = [*walk.problems]
+    problems = [*walk.problems, *_unaccounted(connection, walk.begin)]
     problems += [problem for point in checkpoints for problem in _judge(point, seen, walk, trusted)]
     problems += [problem for head in told for problem in _compare(head, seen, walk)]
     return Report(
@@ -85,6 +88,24 @@ def _begin(checkpoints: list[_Checkpoint]) -> Head:
     """Where the records begin that were not purged: behind the last checkpoint that was."""
     purged = [point.head for point in checkpoints if point.purged]
     return purged[-1] if purged else Head(0, GENESIS)
+
+
+def _unaccounted(connection: sqlite3.Connection, begin: Head) -> Iterator[Problem]:
+    """Whoever removes records can call them purged; the purge itself wrote a record behind the head that
+    it stopped at, in the same commit, and no earlier purge can have taken that."""
+    if begin.number and begin.number not in _purged_through(connection):
+        span = _span(range(1, begin.number + 1))
+        yield Problem("missing", begin.number, f"记录 {span} 不见了：标为已清理，却没有这次清理的记录")
+
+
+def _purged_through(connection: sqlite3.Connection) -> Iterator[object]:
+    for (facts,) in connection.execute(_PURGES):
+        try:
+            told = json.loads(facts)
+        except ValueError:
+            continue  # the walk names it as changed
+        if isinstance(told, dict):
+            yield told.get("through")
 
 
 class _Walk:

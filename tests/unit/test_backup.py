@@ -19,6 +19,7 @@ import pytest
 from agent.backup.manifest import DATABASE, MANIFEST, NUMBERS
 from agent.backup.restoring import Restored, restore
 from agent.clock import SystemClock
+from agent.config import load
 from agent.errors import ConfigurationError, KeyMissing, StoreDamaged, StoreError, StoreLocked
 from agent.events import Outcome, Series
 from agent.keys import DATA_KEY, KeyRing
@@ -84,6 +85,10 @@ def hole() -> Any:
 @pytest.fixture
 def ward(tmp_path: Path, hole: BlackHole) -> Any:
     bench = Ward(tmp_path, hole.url)
+    toml = bench.root / "a.toml"
+    hasty = toml.read_text(encoding="utf-8").replace("[agent]\n", "[agent]\nanswer_within_s = 1\n", 1)
+    toml.write_text(hasty, encoding="utf-8")
+    bench.config = load(toml)
     bench.hole = hole
     yield bench
     bench.stop()

@@ -379,15 +379,32 @@ def test_records_that_no_signed_head_covers_are_not_purged(world: World, path: P
     assert records(path)[0]["number"] == 1
 
 
-def test_the_chain_goes_on_when_every_record_was_purged(world: World, path: Path) -> None:
+@pytest.mark.parametrize("everything", [True, False])
+def test_records_that_somebody_removed_and_called_purged_are_missed(
+    world: World, path: Path, everything: bool
+) -> None:
     day(world)
     head = sign(world)
     world.clock.advance(86400)
-    tamper(path, "UPDATE checkpoint SET purged = 1", "DELETE FROM audit")
+    if not everything:
+        world.message("next", draft(visit("v7")))
+    tamper(path, "UPDATE checkpoint SET purged = 1", f"DELETE FROM audit WHERE number <= {head.number}")
+    assert found(judge(path, trust=AUDIT_KEY.public.point)) == [("missing", head.number)]
+
+
+def test_after_several_purges_the_last_ones_record_accounts_for_all_that_went(
+    world: World, path: Path
+) -> None:
+    for id_, visit_id in (("A", "v1"), ("B", "v2"), ("C", "v3")):
+        world.message(id_, draft(visit(visit_id)))
+        head = sign(world)
+        world.clock.advance(86400)
+        with world.outbox.write() as tx:
+            assert tx.purge_audit(world.clock.now())
+        assert records(path)[0]["number"] == head.number + 1
     world.restart()
     world.message("next", draft(visit("v7")))
-    assert records(path)[0]["number"] == head.number + 1
-    assert found(judge(path)) == []
+    assert found(judge(path, trust=AUDIT_KEY.public.point)) == []
 
 
 @pytest.mark.parametrize(
