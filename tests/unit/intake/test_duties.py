@@ -1,0 +1,106 @@
+"""agent.intake.schedules: what the facts demand, done once, in one commit, after the inboxes were read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent.clock import ManualClock
+from agent.crypto.at_rest import generate
+from agent.events import Draft, Duty, Forget, History, Identifier, Plan, Submission, Watched
+from agent.intake.schedules import Scheduler
+from agent.outbox.store import SqliteOutbox
+from tests.unit.dispatch.scripted import PAY, Platform
+
+EVERY_S = 2.0
+OWED = Identifier("owed", ("till",), "yes", "D1")
+
+
+class Dutiful(Platform):
+    """Pays what is owed, once the inboxes were read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.watched: list[Watched] = []
+
+    def duties_every_s(self) -> float:
+        return EVERY_S
+
+    def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        self.watched.append(watched)
+        if not watched.drained:
+            return ()
+        paid = Forget("owed", ("till",), "D1")
+        owed = history.values("owed", ("till",))
+        return tuple(Duty(f"pay {one}", Submission("alpha", PAY, "", {}), forgotten=(paid,)) for one in owed)
+
+    def plan(self, submission: Submission, today: object) -> Plan:
+        return Plan((Draft(PAY, "AK-1", {}),), {})
+
+
+class Bench:
+    def __init__(self, root: Path) -> None:
+        self.clock = ManualClock()
+        self.outbox = SqliteOutbox(root / "outbox.db", generate(1), clock=self.clock, answer_within_s=20)
+        self.plugin = Dutiful()
+        self.drained = True
+        self.scheduler = Scheduler(
+            {"alpha": self.plugin},
+            self.outbox,
+            self.clock,
+            threading.Event(),
+            lambda _receipts, _lanes: None,
+            lambda _seconds: 0.0,
+            lambda: self.drained,
+        )
+
+    def owe(self) -> None:
+        with self.outbox.write() as tx:
+            tx.give_facts("alpha", (OWED,))
+
+    def tick(self, seconds: float = 0.0) -> int:
+        """How many messages there are after it."""
+        self.clock.advance(seconds)
+        self.scheduler.tick()
+        return len(self.outbox.messages(limit=99))
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    built = Bench(tmp_path)
+    yield built
+    built.outbox.close()
+
+
+def test_what_a_fact_demands_is_done_once_and_the_fact_goes_with_it(bench: Bench) -> None:
+    bench.owe()
+    assert [bench.tick(), bench.tick(EVERY_S), bench.tick(EVERY_S)] == [1, 1, 1]
+    with bench.outbox.write() as tx:
+        assert tx.history("alpha").values("owed", ("till",)) == {}
+
+
+def test_a_duty_under_way_is_not_begun_again_and_keeps_its_facts(bench: Bench) -> None:
+    bench.owe()
+    bench.tick()
+    bench.owe()
+    assert bench.tick(EVERY_S) == 1
+    with bench.outbox.write() as tx:
+        assert tx.history("alpha").values("owed", ("till",)) == {"D1": "yes"}
+
+
+def test_duties_are_asked_for_as_often_as_the_protocol_wants_and_know_the_first_time(bench: Bench) -> None:
+    bench.tick()
+    bench.tick(EVERY_S - 0.5)
+    bench.tick(0.5)
+    assert [one.first for one in bench.plugin.watched] == [True, False]
+
+
+def test_until_the_inboxes_were_read_the_protocol_is_told_so(bench: Bench) -> None:
+    bench.owe()
+    bench.drained = False
+    assert bench.tick() == 0
+    bench.drained = True
+    assert bench.tick(EVERY_S) == 1
