@@ -123,6 +123,8 @@ class WaitingRoom:
     def deliver(self, event: Event) -> ScanVerdict:
         """Take one event. Raises StoreError and OSError, after which the same event may be given again."""
         with self._lock:
+            if self._known(event):
+                return ScanVerdict.TAKEN
             code = self._code(event)
             kinds = (CARD,) if event.kind is EventKind.CARD else code.kinds
             waiting = {view.kind: view for view in self._waiting_at(event.name)}
@@ -153,8 +155,6 @@ class WaitingRoom:
         return self._complete(view, event, {}, reading, Judged(ScanVerdict.TAKEN, "已采用"))
 
     def _count(self, view: WaitView, event: Event, code: Code) -> Judged:
-        if self._known(event):
-            return Judged(ScanVerdict.TAKEN, "已采用")
         tally = self.tally(view)
         judged = tally.judge(code, self._shown.get(view.submission))
         if judged.counted is None:
