@@ -66,8 +66,8 @@ def test_what_is_called_matched_agrees_in_everything_that_both_know(
 @quick
 @given(here=sides, there=sides)
 def test_the_sides_swapped_miss_what_the_others_missed(here: list[Row], there: list[Row]) -> None:
-    numbered = [[replace(row, number=row.number or "J1") for row in side] for side in (here, there)]
-    one, other = kinds(compare(*numbered)), kinds(compare(*reversed(numbered)))
+    own, other_side = ([replace(row, number=row.number or "J1") for row in side] for side in (here, there))
+    one, other = kinds(compare(own, other_side)), kinds(compare(other_side, own))
     assert (one[Kind.MISSING_HERE], one[Kind.MISSING_THERE]) == (
         other[Kind.MISSING_THERE],
         other[Kind.MISSING_HERE],

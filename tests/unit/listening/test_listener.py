@@ -64,7 +64,12 @@ def echo(incoming: Incoming) -> bytes:
 
 def test_a_call_is_answered_with_what_its_receiver_says() -> None:
     heard: list[Incoming] = []
-    with listening(lambda incoming: heard.append(incoming) or b"kept") as listener:
+
+    def keep(incoming: Incoming) -> bytes:
+        heard.append(incoming)
+        return b"kept"
+
+    with listening(keep) as listener:
         assert raw(listener, b"POST /callback?a=1 HTTP/1.1\r\nContent-Length: 3\r\n\r\na=1").endswith(b"kept")
     assert [(one.path, one.body) for one in heard] == [("/callback", b"a=1")]
 
@@ -100,8 +105,13 @@ def test_only_posts_to_the_path_with_a_small_body_of_known_length_are_heard() ->
 
 def test_a_stranger_is_turned_away_unheard() -> None:
     heard: list[Incoming] = []
+
+    def keep(incoming: Incoming) -> bytes:
+        heard.append(incoming)
+        return b""
+
     with (
-        listening(lambda incoming: heard.append(incoming) or b"", "10.0.0.0/8") as listener,
+        listening(keep, "10.0.0.0/8") as listener,
         pytest.raises((http.client.HTTPException, OSError)),
     ):
         call(listener)

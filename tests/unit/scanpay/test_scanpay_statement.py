@@ -95,24 +95,24 @@ def lying() -> str:
 
 
 @pytest.mark.parametrize(
-    "file",
+    ("file", "why"),
     [
-        "not base64!",
-        b64encode(b"no zip").decode("ascii"),
-        packed(),
-        packed(*((f"{n}.txt", b"x") for n in range(MOST_MEMBERS + 1))),
-        packed(("a.txt", b"0" * 50_000_000)),
-        packed(("../../a.txt", LINE.encode())),
-        packed(("C:a.txt", LINE.encode())),
-        packed(("/etc/passwd", LINE.encode())),
-        packed(("a.txt", b"\xff\xfe\xff")),
-        lying(),
-        of(LINE)[:-40],
+        ("not base64!", "Base64"),
+        (b64encode(b"no zip").decode("ascii"), "有效的 zip"),
+        (packed(), "1–16 个文件"),
+        (packed(*((f"{n}.txt", LINE.encode()) for n in range(MOST_MEMBERS + 1))), "1–16 个文件"),
+        (packed(("a.txt", b"0" * 50_000_000)), "压缩比"),
+        (packed(("../../a.txt", LINE.encode())), "文件名"),
+        (packed(("C:a.txt", LINE.encode())), "文件名"),
+        (packed(("/etc/passwd", LINE.encode())), "文件名"),
+        (packed(("a.txt", b"\xff\xfe\xff")), "编码"),
+        (lying(), "zip"),
+        (of(LINE)[:-40], "有效的 zip"),
     ],
 )
-def test_a_file_that_means_harm_or_is_broken_is_refused_at_once(file: str) -> None:
+def test_a_file_that_means_harm_or_is_broken_is_refused_at_once(file: str, why: str) -> None:
     began = time.process_time()
-    with pytest.raises(AnswerRejected):
+    with pytest.raises(AnswerRejected, match=why):
         read_statement(file, CYCLE)
     assert time.process_time() - began < 0.5
 
