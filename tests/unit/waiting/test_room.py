@@ -1,4 +1,4 @@
-"""agent.waiting.room on a real outbox with Jiangxi's adapter: what becomes of each event. Codes are invented."""
+"""agent.waiting.room on a real outbox with Jiangxi's adapter: what becomes of each event."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def house(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[House]:
 ASKED = UnaskedConfig("cards", "esscard", "jiangxi", "CX003")
 
 
-def upload(*rows: dict[str, str]) -> dict[str, Any]:
+def upload(*rows: dict[str, Any]) -> dict[str, Any]:
     return {"akb020": "Y0400", "akc190": "0" * 18, "kc25list": list(rows or (ROW,))}
 
 
