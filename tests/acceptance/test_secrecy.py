@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 from agent.registry import Registry
+from tests.unit.daemon_bench import BlackHole, DaemonBench
+from tests.unit.intake.inbox_bench import admission_file, fee_file
 
 SYSTEMS = ("jiangxi", "scanpay")
 """Stories with visits, fees, settlements and payments that play in seconds."""
@@ -95,3 +97,37 @@ def test_no_name_number_or_account_of_a_story_stands_in_the_agents_own_files(sta
         if hits:
             found[path.name] = hits
     assert found == {}
+
+
+def test_while_the_agent_runs_its_write_ahead_log_and_journal_tell_nobody_either(tmp_path: Path) -> None:
+    """The ministry's part: an admission and fees under way, as somebody finds them who pulls the disk."""
+    codes = {code.lower() for code in Registry().sensitive_codes("ministry")}
+    hole = BlackHole()
+    bench = DaemonBench(tmp_path, hole.url)
+    bench.start()
+    try:
+        wanted = {"HIS-住院-000001", "HIS-住院-000002", "HIS-住院-000001.json"}
+        for name, content in (
+            ("HIS-住院-000001", admission_file("HIS-住院-000001")),
+            ("HIS-住院-000002", fee_file("HIS-住院-000002", 20)),
+        ):
+            bench.drop(f"{name}.json", content)
+            bench.wait_for(lambda name=name: bench.archived(f"{name}.json"), f"{name} archived")
+            wanted.update(value for value in _values(content, "", codes) if _tells(value))
+        hole.wait_for(1)
+        assert wanted >= {"测试甲", "519900199901011234", "ZY20260001"}, "name, identity and stay number"
+        files = [path for path in bench.config.data.iterdir() if path.is_file()]
+        assert (bench.config.data / "outbox.db-wal").stat().st_size > 10_000
+        files += [path for path in tmp_path.iterdir() if path.is_file()]
+        content_of = {path.name: path.read_bytes() for path in files}
+        assert b"GYU101" in content_of["outbox.db-wal"], "what may be read there is found there"
+        found = {
+            name: value
+            for name, raw in content_of.items()
+            for value in wanted
+            if any(value.encode(e, "replace") in raw for e in ENCODINGS)
+        }
+        assert found == {}
+    finally:
+        hole.close()
+        bench.stop()
