@@ -69,7 +69,7 @@ def _make_folders(config: AgentConfig) -> Iterator[Path]:
     for folder in config.folders:
         private += [folder.archive, folder.rejected, folder.taking]
     shared = [path for folder in config.folders for path in (folder.inbox, folder.results)]
-    shared.append(config.downloads)
+    shared += [config.downloads, config.scans]
     for paths, mode in (([config.data], _REACHED), (shared, SHARED), (private, PRIVATE)):
         for path in paths:
             if not path.exists():
