@@ -78,7 +78,7 @@ def test_the_page_of_a_clean_cycle_says_that_it_may_be_closed() -> None:
 def test_the_json_has_counts_totals_and_both_sides_of_each_finding() -> None:
     told = json.loads(as_json(report()))
     assert told["counts"] == {
-        **dict.fromkeys(Kind, 0),
+        **{kind.value: 0 for kind in Kind},
         "matched": 1,
         "missing_here": 1,
         "missing_there": 1,
