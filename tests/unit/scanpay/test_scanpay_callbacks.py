@@ -107,7 +107,7 @@ def test_a_callback_during_the_inquiry_and_the_inquiry_agree_whoever_is_first(
 ) -> None:
     """ST009's answer is on its way while the callback is committed; the order is settled once. Said again
     later, when ST009 has been heard, it changes nothing."""
-    with till(tmp_path, "drop_after=on:ST007", "delay_after=on:ST009,seconds:1.5") as (platform, his, caught):
+    with till(tmp_path, "drop_after=on:ST007", "delay_after=on:ST009,seconds:3") as (platform, his, caught):
         result = pay(his)
         eventually(lambda: bool(caught) and inquiring(his), "inquiry")
         assert post(his, caught[0].body)[0] == 200
