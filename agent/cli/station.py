@@ -94,7 +94,7 @@ def show(session: Session, name: str, row: int) -> None:
 @command.command("cancel", help="取消正在等待的业务。")
 @_name
 @click.option("--kind", default="", metavar="等什么", help="同一窗口有几种等待时指明")
-@click.option("--why", default="", metavar="原因")
+@click.option("--why", default="", metavar="原因", help="为什么取消，记入审计")
 @pass_session
 def cancel(session: Session, name: str, kind: str, why: str) -> None:
     args = {"station": name, "kind": kind, "why": why, "who": getpass.getuser()}
