@@ -10,8 +10,8 @@ which returns when the event is stored, and says what became of it; only then th
 When it raises, the same event, with the same id, is handed over again: nothing is lost, and storing
 is idempotent by the id. A scan's event has the scanner as ``source``, its station as ``name`` and the
 code's bytes as ``payload``; ``cards.model.from_payload`` reads a card's. What a code is (``classify``)
-is decided by pure functions, where it goes by the waiting room (``agent.waiting``); ``building`` makes the sources from the
-configuration, to be run by the supervisor::
+is decided by a pure function, where it goes by the waiting room (``agent.waiting``); ``building``
+makes the sources from the configuration, to be run by the supervisor::
 
     code = classify(event.payload, tables[event.source])
     goal = route(code, waiting_kinds, targets)
