@@ -14,7 +14,6 @@ is decided by a pure function, where it goes by the waiting room (``agent.waitin
 makes the sources from the configuration, to be run by the supervisor::
 
     code = classify(event.payload, tables[event.source])
-    goal = route(code, waiting_kinds, targets)
     scanner.want(bool(waiting_kinds))
     reader.want(Want.AUTHENTICATE)
 
