@@ -180,6 +180,8 @@ def kept(
         return outcome
     if code in ("ST001", "ST002"):
         return _with_cycle(outcome, draft, ids) if done else outcome
+    if about(draft).look == "cancel":
+        return _may_be_cancelled(outcome)
     held = draft.memo.get(_ORDER)
     if held is None:
         return outcome
@@ -268,8 +270,6 @@ def _looked(outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str]
     messages: what it finds is looked at by the agent, which waits for its turn."""
     look = about(draft).look
     status = text_of(outcome.data.get("paystatus")) if outcome.verdict is Verdict.ACCEPTED else ""
-    if look == "cancel":
-        return _may_be_cancelled(outcome, status)
     paid_after_all = order.state is State.NOT_PAID and status == "2"
     if not look:
         return _with(outcome, (look_now(order),), ()) if paid_after_all else outcome
@@ -300,9 +300,10 @@ def _alarm(order: Order, ids: Mapping[str, str]) -> Download:
     return Download("ST009", f"disputed-{ids['wire_id']}", content=content)
 
 
-def _may_be_cancelled(outcome: Outcome, status: str) -> Outcome:
-    """ST100 follows only where the platform says that the order is paid."""
-    if outcome.verdict is Verdict.ACCEPTED and status == "2":
+def _may_be_cancelled(outcome: Outcome) -> Outcome:
+    """ST100 follows only where the platform says that the order is paid, whosesoever the order is."""
+    status = text_of(outcome.data.get("paystatus")) if outcome.verdict is Verdict.ACCEPTED else ""
+    if status == "2":
         return outcome
     told = f"查询支付状态不是支付成功（{status or '没有这笔订单'}），不能取消"
     return replace(outcome, verdict=Verdict.REJECTED, code=status or outcome.code, message=told)

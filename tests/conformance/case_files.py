@@ -8,6 +8,7 @@ A file has ``[[case]]`` tables::
     faults               [{pointer, rule, code}] when it is refused locally, in order; then nothing else
     warnings             pointers of what is only odd
     message              one per draft, in order:
+      transaction        the draft's own, where it is not plain
       wire               the business data on the wire, opened with the peer's key: compared whole
       values             what earlier messages gave for its slots; "" where nothing is known
       rows, scopes       the draft's row range; [kind, key…, "shared"/"observer"] per scope
@@ -15,7 +16,8 @@ A file has ``[[case]]`` tables::
       outcome            what interpret makes of it; members not given must have their defaults,
                          except ``data`` and ``message``, which are compared when given
       error              or the stable code of the error that interpret raises
-      inquiry            {wire, response, finding, outcome}: asking about this message
+      inquiry            {wire, response, finding, outcome, counts_from}: asking about this message; with
+                         "absent", how it ends once the negatives count, and from when on they do
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ CASES = Path(__file__).parent / "cases"
 NOW = datetime(2026, 1, 2, 9, 0, 0, 123000)  # noqa: DTZ001 - given its zone where it is used
 
 KEYS = {"id", "about", "event", "now", "faults", "warnings", "message"}
-MESSAGE_KEYS = {"wire", "values", "rows", "scopes", "response", "outcome", "error", "inquiry"}
+MESSAGE_KEYS = {"transaction", "wire", "values", "rows", "scopes", "response", "outcome", "error", "inquiry"}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from agent import jsontext
+from agent.clock import BEIJING
 from agent.dispatch.filling import fill
 from agent.errors import AgentError, SubmissionInvalid
 from agent.events import (
@@ -63,6 +64,7 @@ def check_message(
     peer: Peer, adapter: ProtocolAdapter, draft: Draft, message: dict[str, Any], now: datetime
 ) -> None:
     draft = fill(draft, message.get("values", {}))
+    assert draft.transaction == message.get("transaction", draft.transaction)
     ids = send(peer, adapter, draft, message["wire"], now)
     if "rows" in message:
         assert draft.rows == tuple(message["rows"])
@@ -126,6 +128,8 @@ def check_inquiry(
     answer = adapter.interpret(question, asked, peer.answer(told["response"]))
     conclusion = adapter.conclude(draft, ids, answer)
     assert conclusion.finding is Finding(told["finding"])
+    counts_from = told.get("counts_from")
+    assert conclusion.counts_from == (counts_from and counts_from.replace(tzinfo=BEIJING))
     assert (conclusion.outcome is not None) == ("outcome" in told)
     if conclusion.outcome is not None:
         check_outcome(conclusion.outcome, told["outcome"])
@@ -144,9 +148,10 @@ def scope(told: list[str]) -> Scope:
 
 
 def identifier(told: list[str] | dict[str, Any]) -> Identifier:
-    """``[kind, key…, value]``, or with a member ``{kind, key, member, value}``."""
+    """``[kind, key…, value]``, or with a member ``{kind, key, member, value}``; a table is kept as JSON."""
     if isinstance(told, dict):
-        return Identifier(told["kind"], tuple(told["key"]), told["value"], told["member"])
+        value = told["value"] if isinstance(told["value"], str) else jsontext.write(told["value"])
+        return Identifier(told["kind"], tuple(told["key"]), value, told["member"])
     return Identifier(told[0], tuple(told[1:-1]), told[-1])
 
 
