@@ -13,7 +13,7 @@ demo: $(STAMP)
 	@$(BIN)/his-agent demo
 
 test: check
-	@$(BIN)/pytest -n auto --maxprocesses 4 --dist worksteal
+	@$(BIN)/pytest -n auto --maxprocesses 4 --dist loadgroup
 
 check: $(STAMP)
 	@$(BIN)/ruff check .

@@ -17,7 +17,7 @@ from agent.rehearsal.virtual_card import Applet, Naming, platform_proof, profile
 from tests.unit.devices.card_rig import READER, CardStation, Reader
 from tests.unit.devices.conftest import Daemon
 
-pytestmark = pytest.mark.timeout(300)  # with several workers, each waits for its turn at the one pcscd
+pytestmark = [pytest.mark.xdist_group("pcsc"), pytest.mark.timeout(300)]  # there is one pcscd on a machine
 
 CARD_ID = "519900D15600000510000B26FFFFFFFF"
 
