@@ -102,7 +102,7 @@ def status(session: Session, root: Path | None) -> int:
 
 
 def _host(root: Path | None) -> ServiceHost:
-    from agent.service.host import this_host
+    from agent.service.this_host import this_host
 
     return this_host(root)
 

@@ -8,41 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from agent.audit.chain import GENESIS, link, note_digest
+from agent.audit.chain import link, note_digest
 from agent.audit.model import Head, Sign
 from agent.outbox.moments import to_micros
-
-if TYPE_CHECKING:
-    from agent.outbox.work import Work
-
-Details = Mapping[str, str | int]
-"""Codes and counts, nobody's data."""
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A step to be recorded; ``who`` and ``why`` of what a person did."""
-
-    kind: str
-    submission: int | None
-    message: int | None
-    details: Details
-    who: str = field(default="", repr=False)
-    why: str = field(default="", repr=False)
-
+from agent.outbox.work import Note, Work
 
 _encoder = json.JSONEncoder(separators=(",", ":"))
-
-
-def last_head(work: Work) -> Head:
-    """Where the chain ends: at the last record, or, when all were purged, at the last head."""
-    row = work.one("last_record") or work.one("last_checkpoint")
-    return Head(0, GENESIS) if row is None else Head(row["number"], bytes(row["hash"]))
 
 
 def flush(work: Work) -> None:

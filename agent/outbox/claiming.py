@@ -8,13 +8,12 @@ from datetime import datetime
 from agent.errors import StoreError
 from agent.events import Draft, Need, Scope
 from agent.outbox import facts, scopes
-from agent.outbox.auditing import Details
 from agent.outbox.drafts import draft_value, value_draft
 from agent.outbox.model import Attempt, AttemptState, Head, LaneKey, State
 from agent.outbox.moments import from_micros, to_micros
 from agent.outbox.states import check_move
 from agent.outbox.submissions import finish_step
-from agent.outbox.work import NOTHING, Row, Work
+from agent.outbox.work import NOTHING, Details, Row, Work
 
 
 # -- whose turn it is -----------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from agent.errors import Fault
 from agent.outbox import blocking, contents, references, staging, storing, waits
-from agent.outbox.auditing import Details
 from agent.outbox.drafts import scope_value
 from agent.outbox.model import FREES_ID, NOBODY, Accepted, NewSubmission, Receipt, State
 from agent.outbox.moments import to_micros
@@ -17,7 +16,7 @@ from agent.outbox.staging import AWAITING, EMPTY, LOADING, SCANNING, WAITING
 from agent.outbox.states import QUEUED
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
-from agent.outbox.work import POSITIONS, Row, Work
+from agent.outbox.work import POSITIONS, Details, Row, Work
 
 
 def accept(work: Work, new: NewSubmission) -> Accepted:

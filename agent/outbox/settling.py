@@ -9,14 +9,13 @@ from agent.errors import Fault, StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
 from agent.outbox import blocking, contents, facts, holding, receiving, scopes, storing
 from agent.outbox.answers import store_answer
-from agent.outbox.auditing import Details
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
 from agent.outbox.moments import to_micros
 from agent.outbox.scopes import SHARED, Held, Place
 from agent.outbox.states import check_move
 from agent.outbox.storing import Owner
 from agent.outbox.submissions import finish_step
-from agent.outbox.work import POSITIONS, Row, Work
+from agent.outbox.work import POSITIONS, Details, Row, Work
 
 _ENDS = {
     Verdict.ACCEPTED: State.ACCEPTED,

@@ -24,7 +24,6 @@ from agent.outbox import (
     submissions,
     waits,
 )
-from agent.outbox.auditing import Details
 from agent.outbox.base import Acknowledged, Resolved
 from agent.outbox.facts import Facts
 from agent.outbox.model import (
@@ -38,7 +37,7 @@ from agent.outbox.model import (
     Settled,
     State,
 )
-from agent.outbox.work import Work
+from agent.outbox.work import Details, Work
 
 
 class SqliteTransaction:

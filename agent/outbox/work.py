@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agent.audit.chain import GENESIS
 from agent.audit.model import Head
 from agent.clock import Clock
 from agent.errors import StoreError
-from agent.outbox.auditing import Details, Note, last_head
 from agent.outbox.model import LaneKey, State
 from agent.outbox.moments import SECOND, to_micros
 from agent.outbox.sealed import Border
@@ -19,11 +19,26 @@ from agent.outbox.statements import STATEMENTS
 
 Row = sqlite3.Row
 
+Details = Mapping[str, str | int]
+"""Codes and counts, nobody's data."""
+
 NOTHING: Details = {}
 
 POSITIONS = 1 << 20
 """Positions of one submission: message i stands at ``number * POSITIONS + i``. Submissions are
 numbered in commit order by the one writer (a stage when it begins), so positions are too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A step to be recorded; ``who`` and ``why`` of what a person did."""
+
+    kind: str
+    submission: int | None
+    message: int | None
+    details: Details
+    who: str = field(default="", repr=False)
+    why: str = field(default="", repr=False)
 
 
 @dataclass(slots=True)
@@ -54,13 +69,18 @@ class Work:
 
     def __post_init__(self) -> None:
         self.numbers = dict(self.need("highest_numbers"))
-        self.head = last_head(self)
+        self.head = self._last_head()
         self.know_lanes(
             {
                 row["number"]: LaneKey(row["system"], row["name"], bool(row["parallel"]))
                 for row in self.all("lanes")
             }
         )
+
+    def _last_head(self) -> Head:
+        """Where the chain ends: at the last record, or, when all were purged, at the last head."""
+        row = self.one("last_record") or self.one("last_checkpoint")
+        return Head(0, GENESIS) if row is None else Head(row["number"], bytes(row["hash"]))
 
     def one(self, statement: str, *values: object) -> Any:
         """The first row, or None."""

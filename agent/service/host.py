@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from agent.errors import AgentError, ConfigurationError
+from agent.errors import AgentError
 
 NAME: Final = "his-agent"
 
@@ -64,17 +63,3 @@ class ServiceHost(Protocol):
         ...
 
     def status(self) -> ServiceState: ...
-
-
-def this_host(root: Path | None) -> ServiceHost:
-    """The host of this operating system; ``root`` (Linux) is a folder that stands for ``/``."""
-    if sys.platform == "win32":
-        if root is not None:
-            raise ConfigurationError("Windows 没有 --root", hint="--root 只用于 Linux")
-        from agent.service.windows_port import host
-
-        return host()
-    else:  # noqa: RET505 - so that type checking for Windows sees one branch only
-        from agent.service.linux import LinuxHost, run_command
-
-        return LinuxHost(root or Path("/"), run_command)

@@ -14,7 +14,7 @@ from agent.errors import CiphertextRejected, KeyRejected
 from plugins.scanpay.forms import Received, read_form, write_form
 
 if TYPE_CHECKING:
-    from plugins.scanpay.signatures import Private, Public
+    from plugins.scanpay.keys import Private, Public
 
 SESSION: Final = "encryptkey"
 SEALED: Final = "encrpteddata"

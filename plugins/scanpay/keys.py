@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agent.crypto import PrivateKey as Sm2Private
+from agent.crypto import PublicKey as Sm2Public
 from agent.crypto import load_private, load_public
 from agent.errors import KeyRejected
 from agent.key_material import rsa_keys
 from agent.key_material.certificates import public_key_pem
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
     from cryptography.hazmat.primitives.hashes import HashAlgorithm
 
     from agent.hookspecs import HardwareKey
-    from plugins.scanpay.signatures import Private, Public
+
+    Private: TypeAlias = "RSAPrivateKey | Sm2Private | DeviceKey"
+    Public: TypeAlias = RSAPublicKey | Sm2Public
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agent.crypto import PublicKey
 from agent.errors import ConfigurationError, CryptoError
@@ -13,6 +14,9 @@ from plugins.scanpay.forms import Received, read_form
 from plugins.scanpay.keys import read_public
 from plugins.scanpay.profiles import Hash, Profile, candidates
 from plugins.scanpay.sealing import PLATFORM_SIGNATURE
+
+if TYPE_CHECKING:
+    from plugins.scanpay.keys import Public
 
 
 def probe_signature(answer: str, certificate: str) -> Report:
@@ -38,7 +42,7 @@ def _fits(profile: Profile, public: object) -> bool:
     return (profile.hash is Hash.SM3) == isinstance(public, PublicKey)
 
 
-def _verifies(profile: Profile, received: Received, public: signatures.Public) -> bool:
+def _verifies(profile: Profile, received: Received, public: Public) -> bool:
     try:
         signatures.verify(profile, received.pairs, received.value(PLATFORM_SIGNATURE), public)
     except CryptoError:

@@ -19,7 +19,7 @@ from plugins.scanpay.keys import DeviceKey, read_private, read_public
 from plugins.scanpay.profiles import Envelope, Profile
 
 if TYPE_CHECKING:
-    from plugins.scanpay.signatures import Private, Public
+    from plugins.scanpay.keys import Private, Public
 
 PLATFORM_SIGNATURE: Final = "pltfirmsignature"
 

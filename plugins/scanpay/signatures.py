@@ -16,12 +16,7 @@ from agent.errors import CryptoError, KeyRejected, SignatureRejected
 from plugins.scanpay.profiles import Form, Hash, Profile
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
-
-    from plugins.scanpay.keys import DeviceKey
-
-    Private: TypeAlias = RSAPrivateKey | Sm2Private | DeviceKey
-    Public: TypeAlias = RSAPublicKey | Sm2Public
+    from plugins.scanpay.keys import Private, Public
 
 Pairs: TypeAlias = Iterable[tuple[str, str]]
 
