@@ -1,31 +1,22 @@
 """A virtual social-security card for the demo and the tests, of each version and with each habit.
 
-The applet answers commands as the specification says; a :class:`Slot` puts it into the virtual reader
-of vpcd (a TCP line: two bytes of length, then a command or one byte for power and reset). It shares
-no code with the agent's reader. The algorithm of the internal keys is known to the issuers' security
-modules only; here it is a hash, the same one in :func:`prove`, which plays the platform's module.
+The applet answers commands as the specification says; ``virtual_reader`` puts it into a reader. It shares
+no code with the agent's. The algorithm of the internal keys is known to the issuers' security
+modules only; here it is a hash, which the ministry's rehearsal server makes in the same way: so its cards
+and its answers of GYD055 judge each other. :func:`prove` plays the platform's module.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import secrets
-import socket
-import struct
-import sys
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-PORT: Final = 35963
-"""Where vpcd listens for the card of its first reader."""
-
 _NAME: Final = bytes.fromhex("7378312E73682EC9E7BBE1B1A3D5CF")
-_ATR: Final = bytes.fromhex("3B6D000000814A444686605199000001AC")
-_LENGTH: Final = struct.Struct(">H")
+_INTERFACE: Final = bytes.fromhex("0000")
 _OK: Final = b"\x90\x00"
 
 
@@ -35,6 +26,26 @@ class Naming(StrEnum):
     TAG = "tag"
     SHORT = "short"
     NUMBER = "number"
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Whose card it is, and which: ``card_id`` has 32, ``reset`` 26 hex digits."""
+
+    card_id: str
+    card_number: str
+    reset: str
+    social_number: str = field(repr=False)
+    name: str = field(repr=False)
+
+
+SAMPLE: Final = Holder(
+    card_id="519900D15600000510000B26FFFFFFFF",
+    card_number="A12345678",
+    reset="00814A444686605199000001AC",
+    social_number="110101190001010010",
+    name="测试姓名",
+)
 
 
 @dataclass(frozen=True)
@@ -51,24 +62,39 @@ class Profile:
     naming: Naming = Naming.TAG
     t0: bool = True
     """Answers longer than none are fetched by GET RESPONSE after a command with data."""
-    key: bytes = field(default=b"virtual card", repr=False)
+    reset: str = SAMPLE.reset
+    """卡复位信息: the historical bytes of its answer to reset, as hex."""
+    key: bytes = field(default=b"", repr=False)
+    """What only a forged card has."""
+
+    @property
+    def atr(self) -> bytes:
+        history = bytes.fromhex(self.reset)
+        return bytes([0x3B, 0x60 | len(history)]) + _INTERFACE + history
+
+    def prove(self, factor: bytes, original: bytes) -> bytes:
+        algorithm = (self.algorithm or b"\x01").hex()
+        card_id = self.basic[0x01].hex().upper()
+        return prove(
+            card_id, self.reset, algorithm, factor.hex().upper(), original.hex().upper(), key=self.key
+        )
 
 
 def profile(
-    version: str, *, name: str = "测试姓名", naming: Naming = Naming.TAG, key: bytes = b"virtual card"
+    version: str, holder: Holder = SAMPLE, *, naming: Naming = Naming.TAG, key: bytes = b""
 ) -> Profile:
     """A card of ``version`` (1.0, 2.0, 3.0) of an invented person."""
-    encoded = name.encode("gb18030")
+    encoded = holder.name.encode("gb18030")
     basic = {
-        0x01: bytes.fromhex("519900D15600000510000B26FFFFFFFF"),
+        0x01: bytes.fromhex(holder.card_id),
         0x02: b"1",
         0x03: b"" if version == "1.0" else f"{version}0".encode("ascii"),
         0x04: bytes.fromhex("519900FFFFFFFFFFFFFFFFFF"),
         0x05: bytes.fromhex("20200101"),
         0x06: bytes.fromhex("20300101"),
-        0x07: b"A12345678",
+        0x07: holder.card_number.encode("ascii"),
     }
-    person = {0x08: b"110101190001010010", 0x09: encoded[:30].ljust(30, b"\x00")}
+    person = {0x08: holder.social_number.encode("ascii"), 0x09: encoded[:30].ljust(30, b"\x00")}
     if version != "1.0":
         person[0x4E] = encoded[30:].ljust(20, b"\x00")
     person |= {
@@ -78,19 +104,23 @@ def profile(
         0x0D: bytes.fromhex("19000101"),
     }
     algorithm = {"1.0": b"", "2.0": b"\x01", "3.0": b"\x03"}[version]
-    return Profile(version, basic, person, algorithm, version == "3.0", naming, key=key)
+    return Profile(version, basic, person, algorithm, version == "3.0", naming, reset=holder.reset, key=key)
 
 
-def prove(factor: bytes, original: bytes, key: bytes = b"virtual card") -> bytes:
-    """鉴别数据: what a key makes of 过程因子 and 原始信息, on the card and in the platform's module."""
-    return hashlib.sha256(key + factor + original).digest()[:8]
+def prove(card_id: str, reset: str, algorithm: str, factor: str, original: str, *, key: bytes = b"") -> bytes:
+    """鉴别数据: what a key makes of 过程因子 and 原始信息, on the card and in the platform's module. The
+    values as GYD055 carries them: hex digits."""
+    asked = "|".join((card_id, reset, algorithm, factor, original))
+    return hashlib.sha256(asked.encode("ascii") + key).digest()[:8]
 
 
-def platform_proof(factor: str, original: str, key: bytes = b"virtual card") -> str:
-    """鉴别数据 + 原始信息 as the platform answers them, hex; empty for an empty challenge."""
+def platform_proof(card: Mapping[str, str], factor: str, original: str) -> str:
+    """鉴别数据 + 原始信息 as the platform answers them, hex; empty for an empty challenge. ``card``: what was
+    read of it."""
     if not factor:
         return ""
-    return prove(bytes.fromhex(factor), bytes.fromhex(original), key).hex().upper() + original
+    proof = prove(card["card_id"], card["reset_info"], card["algorithm"], factor, original)
+    return proof.hex().upper() + original
 
 
 class Applet:
@@ -107,6 +137,10 @@ class Applet:
             0xC0: self._more,
         }
         self.reset()
+
+    @property
+    def atr(self) -> bytes:
+        return self._profile.atr
 
     def reset(self) -> None:
         self._selected = False
@@ -175,13 +209,13 @@ class Applet:
         return self._randoms[-1] + _OK
 
     def _internal(self, command: bytes) -> bytes:
-        return self._give(prove(command[5:13], command[13:21], self._profile.key))
+        return self._give(self._profile.prove(command[5:13], command[13:21]))
 
     def _external(self, command: bytes) -> bytes:
         proof, original = command[5:13], command[13:21]
         if len(self._randoms) < 2 or original != self._randoms[0]:
             return b"\x69\x85"
-        if proof != prove(self._randoms[1], original, self._profile.key):
+        if proof != self._profile.prove(self._randoms[1], original):
             return b"\x63\xc2"
         self._authenticated = True
         return _OK
@@ -200,74 +234,3 @@ class Applet:
             self._waiting = data
             return bytes([0x6C, len(data)])
         return data + _OK
-
-
-class Slot:
-    """The virtual reader. ``insert`` a card, ``pull`` it; ``pull_at`` takes it out at that command."""
-
-    def __init__(self, port: int = PORT) -> None:
-        self._address = ("127.0.0.1", port)
-        self._line: socket.socket | None = None
-        self._thread: threading.Thread | None = None
-        self.commands = 0
-
-    def insert(self, applet: Applet | None, *, atr: bytes = _ATR, pull_at: int | None = None) -> None:
-        """``applet`` None is a card that is no social-security card. Raises OSError without vpcd."""
-        self.pull()
-        self.commands = 0
-        self._line = socket.create_connection(self._address, timeout=10)
-        self._line.settimeout(None)
-        work = (self._line, applet, atr, pull_at)
-        self._thread = threading.Thread(target=self._serve, args=work, daemon=True)
-        self._thread.start()
-
-    def pull(self) -> None:
-        """May be called again."""
-        line, self._line = self._line, None
-        if line is not None:
-            with contextlib.suppress(OSError):
-                line.shutdown(socket.SHUT_RDWR)
-            line.close()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join(10)
-
-    def _serve(self, line: socket.socket, applet: Applet | None, atr: bytes, pull_at: int | None) -> None:
-        with contextlib.suppress(OSError), line:
-            while (message := _received(line)) is not None:
-                answer = self._answer(message, applet, atr)
-                if pull_at is not None and len(message) > 1 and self.commands >= pull_at:
-                    return
-                if answer is not None:
-                    line.sendall(_LENGTH.pack(len(answer)) + answer)
-
-    def _answer(self, message: bytes, applet: Applet | None, atr: bytes) -> bytes | None:
-        if message == b"\x04":
-            return atr
-        if len(message) == 1:
-            if applet is not None:
-                applet.reset()
-            return None
-        self.commands += 1
-        return applet.answer(message) if applet is not None else b"\x6a\x82"
-
-
-def _received(line: socket.socket) -> bytes | None:
-    head = _exactly(line, _LENGTH.size)
-    return None if head is None else _exactly(line, _LENGTH.unpack(head)[0])
-
-
-def _exactly(line: socket.socket, length: int) -> bytes | None:
-    data = b""
-    while len(data) < length:
-        _acknowledge_at_once(line)
-        part = line.recv(length - len(data))
-        if not part:
-            return None
-        data += part
-    return data
-
-
-def _acknowledge_at_once(line: socket.socket) -> None:
-    """vpcd writes a length and then the command: without this each command takes 40 ms."""
-    if sys.platform == "linux":
-        line.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)

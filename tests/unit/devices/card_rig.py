@@ -13,49 +13,8 @@ from agent.devices.cards.pcsc import PcscBackend
 from agent.devices.cards.source import CardSettings, CardSource, Want
 from agent.devices.model import DeviceState, ScanVerdict
 from agent.events import Event
-from agent.rehearsal.virtual_card import PORT, Applet, Slot
 
 READER = "Virtual PCD 00 00"
-
-
-class Reader:
-    """The virtual reader as a patient uses it: a card is out when the whole stack has seen it go."""
-
-    def __init__(self, number: int = 0) -> None:
-        self.name = f"Virtual PCD 00 0{number}"
-        self.slot = Slot(PORT + number)
-
-    def insert(self, applet: Applet | None, pull_at: int | None = None) -> None:
-        self.slot.insert(applet, pull_at=pull_at)
-
-    def pull(self) -> None:
-        self.slot.pull()
-        self.until_empty()
-
-    def until_present(self) -> None:
-        from smartcard import scard
-
-        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-        state = 0
-        while not state & scard.SCARD_STATE_PRESENT:
-            status, states = scard.SCardGetStatusChange(context, 5000, [(self.name, state)])
-            assert status == 0, "the card is not seen"
-            state = states[0][1] & ~scard.SCARD_STATE_CHANGED
-        scard.SCardReleaseContext(context)
-
-    def until_empty(self) -> None:
-        """Insertions and removals each count one, so an empty reader's count is even. One that pcscd calls
-        empty because a reset failed, and has not yet looked into, would miss the next insertion."""
-        from smartcard import scard
-
-        _, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
-        state, odd = scard.SCARD_STATE_PRESENT, 1 << 16
-        while state & (scard.SCARD_STATE_PRESENT | odd):
-            known = state & ~scard.SCARD_STATE_CHANGED
-            status, states = scard.SCardGetStatusChange(context, 5000, [(self.name, known)])
-            assert status == 0, "the reader does not become empty"
-            state = states[0][1]
-        scard.SCardReleaseContext(context)
 
 
 class CardStation:

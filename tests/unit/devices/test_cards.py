@@ -27,9 +27,10 @@ from agent.devices.cards.model import (
     filled,
     from_payload,
     payload,
+    reading,
 )
 from agent.devices.cards.ssse import NAME, algorithm_of, read_card, read_person, select, version_of
-from agent.rehearsal.virtual_card import Applet, Naming, platform_proof, profile
+from agent.rehearsal.virtual_card import SAMPLE, Applet, Naming, platform_proof, profile
 
 ATR = bytes.fromhex("3B6D000000814A444686605199000001AC")
 RESET_INFO = "00814A444686605199000001AC"
@@ -135,7 +136,7 @@ def test_a_name_that_is_cut_within_a_character_is_put_together() -> None:
     raw = name.encode("gb18030")
     assert len(raw) > 30
     for shift in ("", "a", "ab", "abc"):  # the cut falls on every byte of a character
-        card = read(Applet(profile("2.0", name=shift + name)))
+        card = read(Applet(profile("2.0", replace(SAMPLE, name=shift + name))))
         assert card.person is not None
         assert card.person.name == shift + name
 
@@ -230,46 +231,47 @@ def begun(applet: Applet) -> tuple[Authentication, CardData, Challenge]:
     return authentication, card, authentication.challenge(card)
 
 
-def proofs_of(challenge: Challenge, key: bytes = b"virtual card") -> Proofs:
+def proofs_of(card: CardData, challenge: Challenge) -> Proofs:
+    told = reading(card, None)
     return Proofs(
-        platform_proof(challenge.factor, challenge.original, key),
-        platform_proof(challenge.external_factor, challenge.external_original, key),
+        platform_proof(told, challenge.factor, challenge.original),
+        platform_proof(told, challenge.external_factor, challenge.external_original),
     )
 
 
 def test_a_card_that_gives_its_person_asks_for_no_external_authentication() -> None:
-    authentication, _, challenge = begun(Applet(profile("2.0")))
+    authentication, card, challenge = begun(Applet(profile("2.0")))
     assert (challenge.external_factor, challenge.external_original) == ("", "")
-    assert authentication.conclude(challenge, proofs_of(challenge)) is Finding.GENUINE
+    assert authentication.conclude(challenge, proofs_of(card, challenge)) is Finding.GENUINE
 
 
 def test_a_card_of_3_0_gives_its_person_after_the_platforms_proof() -> None:
     applet = Applet(profile("3.0"))
-    authentication, _, challenge = begun(applet)
+    authentication, card, challenge = begun(applet)
     assert len(challenge.external_factor) == len(challenge.external_original) == 16
     assert read_person(applet.answer) is None
-    assert authentication.conclude(challenge, proofs_of(challenge)) is Finding.GENUINE
+    assert authentication.conclude(challenge, proofs_of(card, challenge)) is Finding.GENUINE
     person = read_person(applet.answer)
     assert person is not None
     assert person.name == "测试姓名"
 
 
 def test_a_card_with_another_key_is_false() -> None:
-    authentication, _, challenge = begun(Applet(profile("2.0", key=b"forged")))
-    assert authentication.conclude(challenge, proofs_of(challenge)) is Finding.FALSE
+    authentication, card, challenge = begun(Applet(profile("2.0", key=b"forged")))
+    assert authentication.conclude(challenge, proofs_of(card, challenge)) is Finding.FALSE
 
 
 def test_a_proof_of_another_challenge_is_false() -> None:
-    authentication, _, challenge = begun(Applet(profile("2.0")))
+    authentication, card, challenge = begun(Applet(profile("2.0")))
     other = replace(challenge, original="00" * 8)
-    assert authentication.conclude(challenge, proofs_of(other)) is Finding.FALSE
+    assert authentication.conclude(challenge, proofs_of(card, other)) is Finding.FALSE
     assert authentication.conclude(challenge, Proofs("no hex at all")) is Finding.FALSE
 
 
 def test_a_platform_whose_external_proof_is_wrong_is_refused_and_learns_nothing() -> None:
     applet = Applet(profile("3.0"))
-    authentication, _, challenge = begun(applet)
-    right = proofs_of(challenge)
+    authentication, card, challenge = begun(applet)
+    right = proofs_of(card, challenge)
     wrong = replace(right, external="00" * 8 + challenge.external_original)
     assert authentication.conclude(challenge, wrong) is Finding.REFUSED
     assert authentication.conclude(challenge, replace(right, external="")) is Finding.REFUSED
@@ -278,10 +280,10 @@ def test_a_platform_whose_external_proof_is_wrong_is_refused_and_learns_nothing(
 
 def test_a_challenge_dies_with_the_power() -> None:
     applet = Applet(profile("3.0"))
-    authentication, _, challenge = begun(applet)
+    authentication, card, challenge = begun(applet)
     applet.reset()
     select(applet.answer)
-    assert authentication.conclude(challenge, proofs_of(challenge)) is not Finding.GENUINE
+    assert authentication.conclude(challenge, proofs_of(card, challenge)) is not Finding.GENUINE
 
 
 # -- what a card fills ---------------------------------------------------------------------------------
@@ -315,6 +317,6 @@ def test_the_payload_of_a_card_event_holds_all_that_was_read() -> None:
 
 def test_a_card_keeps_itself_to_itself() -> None:
     card = read(Applet(profile("1.0")))
-    shown = f"{card!r} {proofs_of(Challenge('00' * 8, '11' * 8))!r}"
+    shown = f"{card!r} {proofs_of(card, Challenge('00' * 8, '11' * 8))!r}"
     for secret in ("测试姓名", "110101190001010010", "A12345678", card.card_id, "1111111111111111"):
         assert secret not in shown

@@ -13,17 +13,16 @@ from agent.devices.cards.pcsc import PcscBackend
 from agent.devices.cards.source import Want
 from agent.devices.model import DeviceCondition, DeviceUnsupported, ScanVerdict
 from agent.events import Event, EventKind
-from agent.rehearsal.virtual_card import Applet, Naming, platform_proof, profile
-from tests.unit.devices.card_rig import READER, CardStation, Reader
-from tests.unit.devices.conftest import Daemon
+from agent.rehearsal.card_service import CardService
+from agent.rehearsal.virtual_card import SAMPLE, Applet, Naming, platform_proof, profile
+from agent.rehearsal.virtual_reader import VirtualReader as Reader
+from tests.unit.devices.card_rig import READER, CardStation
 
 pytestmark = [pytest.mark.xdist_group("pcsc"), pytest.mark.timeout(300)]  # there is one pcscd on a machine
 
-CARD_ID = "519900D15600000510000B26FFFFFFFF"
-
 
 @pytest.fixture
-def reader(pcscd: Daemon) -> Iterator[Reader]:
+def reader(pcscd: CardService) -> Iterator[Reader]:
     reader = Reader()
     yield reader
     reader.pull()
@@ -44,10 +43,10 @@ def desk(reader: Reader) -> Iterator[CardStation]:
     station.stop()
 
 
-def proofs(found: dict[str, str], key: bytes = b"virtual card") -> Proofs:
+def proofs(found: dict[str, str]) -> Proofs:
     return Proofs(
-        platform_proof(found["factor"], found["original"], key),
-        platform_proof(found["external_factor"], found["external_original"], key),
+        platform_proof(found, found["factor"], found["original"]),
+        platform_proof(found, found["external_factor"], found["external_original"]),
     )
 
 
@@ -61,8 +60,8 @@ def test_an_inserted_card_becomes_one_event(
     event = station.events.get(timeout=20)
     found = from_payload(event.payload)
     assert (event.kind, event.source, event.name) == (EventKind.CARD, "reader", "till-1")
-    assert (found["card_id"], found["version"]) == (CARD_ID, version)
-    assert found["reset_info"] == "00814A444686605199000001AC"
+    assert (found["card_id"], found["version"]) == (SAMPLE.card_id, version)
+    assert found["reset_info"] == SAMPLE.reset
     assert found.get("name") == (None if version == "3.0" else "测试姓名")
     station.until("card_read")
     assert station.events.empty()
@@ -86,7 +85,7 @@ def test_a_card_that_lay_there_before_it_was_wanted_is_read(reader: Reader) -> N
     station = CardStation(Want.NOTHING)
     reader.insert(Applet(profile("1.0")))
     station.source.want(Want.READ)
-    assert station.next()["card_id"] == CARD_ID
+    assert station.next()["card_id"] == SAMPLE.card_id
     station.source.want(Want.NOTHING)
     station.until("idle")
     station.stop()
@@ -102,7 +101,7 @@ def test_a_card_that_is_no_social_security_card_is_said_and_the_next_one_read(
     assert station.next()["version"] == "1.0"
 
 
-def test_a_card_pulled_out_at_any_command_costs_only_itself(pcscd: Daemon) -> None:
+def test_a_card_pulled_out_at_any_command_costs_only_itself(pcscd: CardService) -> None:
     """From the first command of the reading to the last one after the platform's proof, on a card of
     3.0, which goes through all of them; two readers share the commands."""
     with ThreadPoolExecutor(2) as pool:
@@ -246,14 +245,13 @@ def test_an_event_that_is_not_stored_is_handed_over_again(reader: Reader) -> Non
     assert len(set(handed)) == 1
 
 
-def restarted(pcscd: Daemon) -> None:
+def restarted(pcscd: CardService) -> None:
     if not pcscd.ours:
         pytest.skip("pcscd was running before the tests and is not theirs to stop")
-    pcscd.stop()
-    pcscd.start()
+    pcscd.restart()
 
 
-def test_the_service_may_stop_and_come_back(pcscd: Daemon, station: CardStation, reader: Reader) -> None:
+def test_the_service_may_stop_and_come_back(pcscd: CardService, station: CardStation, reader: Reader) -> None:
     reader.insert(Applet(profile("1.0")))
     station.next()
     station.until("card_read")
@@ -265,7 +263,7 @@ def test_the_service_may_stop_and_come_back(pcscd: Daemon, station: CardStation,
 
 
 def test_a_card_that_stayed_in_while_the_service_was_restarted_is_not_given_twice(
-    pcscd: Daemon, reader: Reader
+    pcscd: CardService, reader: Reader
 ) -> None:
     station = CardStation(Want.NOTHING)
     station.source.want(Want.READ)
@@ -285,7 +283,7 @@ def test_a_card_that_stayed_in_while_the_service_was_restarted_is_not_given_twic
     station.stop()
 
 
-def test_a_reader_that_is_not_there_is_waited_for(pcscd: Daemon) -> None:
+def test_a_reader_that_is_not_there_is_waited_for(pcscd: CardService) -> None:
     station = CardStation(backend=PcscBackend("No Such Reader"))
     assert station.until("device_missing").condition is DeviceCondition.WAITING
     station.stop()
