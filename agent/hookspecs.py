@@ -59,7 +59,7 @@ class KeySource(Protocol):
 
 class HardwareKey(Protocol):
     """A private key that never leaves its device. Every method raises ConfigurationError when the device
-    cannot be used now, or does not know the scheme."""
+    cannot be used now, or does not know the scheme. Called by several threads."""
 
     def public_pem(self) -> str:
         """The public part, as X.509 PEM."""
@@ -70,7 +70,8 @@ class HardwareKey(Protocol):
         ...
 
     def decrypt(self, data: bytes, scheme: str) -> bytes:
-        """``rsa-pkcs1v15``; ``sm2-c1c2c3``, ``sm2-c1c3c2``."""
+        """``rsa-pkcs1v15``; ``sm2-c1c2c3``, ``sm2-c1c3c2`` (``04 ‖ x ‖ y`` and the parts, C3 to be
+        checked). Raises CiphertextRejected for what this key does not open."""
         ...
 
 
@@ -93,14 +94,15 @@ FORMER: Final = ".former"
 
 
 def generations(source: KeySource, name: str) -> Iterator[str]:
-    """A key's text, then its former generation's while that is kept: the first signs, each may open.
+    """A key's name, then its former generation's while that is kept: the first signs, each may open.
     Raises KeyMissing when there is no such key at all."""
-    yield source.get(name)
+    source.get(name)
+    yield name
     try:
-        former = source.get(name + FORMER)
+        source.get(name + FORMER)
     except KeyMissing:
         return
-    yield former
+    yield name + FORMER
 
 
 @dataclass(frozen=True, slots=True)

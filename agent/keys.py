@@ -90,6 +90,8 @@ class KeyRing:
         return self.open_reference(text) if is_reference(text) else None
 
     def open_reference(self, text: str) -> HardwareKey:
+        """The key that a reference names; a line end after it is the editor's. Raises ConfigurationError."""
+        text = text.strip()
         with self._guard:
             if self._devices is None:
                 raise ConfigurationError(

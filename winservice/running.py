@@ -31,7 +31,7 @@ def run(
     """
     registry = Registry()
     config = load(path, registry.options)
-    ring = KeyRing(allow=config.keys.allow_backends)
+    ring = KeyRing(allow=config.keys.allow_backends, devices=registry.open_hardware_key)
     logs.configure(config.log, also=handlers)
 
     from agent.daemon import Daemon, serve  # after logs, as the command line does

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from agent.config import AgentConfig
     from agent.control import ControlClient
+    from agent.hookspecs import HardwareKey
     from agent.keys import KeyRing
     from agent.registry import Registry
 
@@ -44,7 +45,13 @@ class Session:
 
 
 def key_ring(config: AgentConfig) -> KeyRing:
-    """The keyring of the account that runs this command."""
+    """The keyring of the account that runs this command. Plugins are looked at only for a key in a device."""
     from agent.keys import KeyRing
 
-    return KeyRing(allow=config.keys.allow_backends)
+    return KeyRing(allow=config.keys.allow_backends, devices=_open_device)
+
+
+def _open_device(reference: str) -> HardwareKey:
+    from agent.registry import Registry
+
+    return Registry().open_hardware_key(reference)

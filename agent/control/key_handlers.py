@@ -95,10 +95,10 @@ class KeyHandlers:
         name = args["name"]
         if name in OWN_NAMES:
             raise _untouchable(name)
-        return {"name": name, "public": public_pem(self._ring.get(name))}
+        return {"name": name, "public": self._public(name)}
 
     def pair(self, args: JsonObject) -> JsonObject:
-        demand_pair(self._ring.get(args["name"]), args["public"])
+        demand_pair(self._public(args["name"]), args["public"])
         return {"name": args["name"], "pair": True}
 
     def list(self, args: JsonObject) -> JsonObject:
@@ -129,11 +129,15 @@ class KeyHandlers:
         self._record("keys.remove", name, args["who"])
         return {"name": name, "removed": True}
 
+    def _public(self, name: str) -> str:
+        device = self._ring.hardware(name)
+        return public_pem(self._ring.get(name)) if device is None else device.public_pem()
+
     def _digest(self, kind: str, value: str) -> str:
         """Of a key in a device: that the device has it."""
         if not is_reference(value):
             return fingerprint(kind, value)
-        device = self._ring.open_reference(value.strip())
+        device = self._ring.open_reference(value)
         return fingerprint(kind.replace("private", "public"), device.public_pem())
 
     def _keep(self, name: str, value: str, certificate: str, *, rotate: bool) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent.crypto import sm2, sm4
 from agent.crypto.backends import Backend
-from agent.crypto.keys import PrivateKey, PublicKey
+from agent.crypto.keys import PublicKey
 from agent.crypto.wire import Layout
 from agent.errors import CiphertextRejected, SignatureRejected
 
@@ -33,13 +33,14 @@ class SealedEnvelope:
 
 def seal(
     plaintext: bytes,
-    own: PrivateKey,
+    own: sm2.OwnKey,
     peer: PublicKey,
     *,
     layout: Layout = Layout.C1C2C3,
     backend: Backend | None = None,
 ) -> SealedEnvelope:
-    """Seals for ``peer``, signed by ``own``. The session key is new for every envelope."""
+    """Seals for ``peer``, signed by ``own``. The session key is new for every envelope.
+    Raises ConfigurationError when ``own`` is in a device that cannot sign now."""
     import secrets
 
     session_key = secrets.token_bytes(sm4.KEY_BYTES)
@@ -55,7 +56,7 @@ def open_envelope(
     symmetric_key: str,
     sign: str,
     data: str,
-    own: PrivateKey,
+    own: sm2.OwnKey,
     peer: PublicKey,
     *,
     layout: Layout = Layout.C1C2C3,
@@ -65,6 +66,7 @@ def open_envelope(
 
     Line breaks inside the Base64 are tolerated, but ``sign`` is verified over ``data`` exactly as received.
     Raises ``SignatureRejected`` or ``CiphertextRejected``; nothing is decrypted before the signature holds.
+    Raises ConfigurationError when ``own`` is in a device that cannot be used now.
     """
     signed = _utf8(data)
     sm2.verify(peer, signed, _decode_signature(sign), backend=backend)

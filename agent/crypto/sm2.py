@@ -9,7 +9,10 @@ curve) before a backend sees it, so that all backends refuse the same things.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 from agent.crypto.backends import Backend, choose
+from agent.crypto.device_key import DeviceKey, useless
 from agent.crypto.keys import PrivateKey, PublicKey
 from agent.crypto.wire import (
     Layout,
@@ -20,11 +23,16 @@ from agent.crypto.wire import (
     signature_refused,
     split_ciphertext,
 )
-from agent.errors import CryptoError
+from agent.errors import CryptoError, SignatureRejected
+
+OwnKey: TypeAlias = PrivateKey | DeviceKey
 
 
-def sign(private: PrivateKey, message: bytes, *, backend: Backend | None = None) -> bytes:
-    """The DER signature of the message: 70 to 72 bytes, rarely fewer."""
+def sign(private: OwnKey, message: bytes, *, backend: Backend | None = None) -> bytes:
+    """The DER signature of the message: 70 to 72 bytes, rarely fewer. Raises ConfigurationError when a
+    device cannot sign, or signs what its public key does not verify."""
+    if isinstance(private, DeviceKey):
+        return _signed_by_device(private, message, backend)
     r, s = (backend or choose()).sign(private.scalar, private.public.point, message)
     return encode_signature(r, s)
 
@@ -55,17 +63,36 @@ def encrypt(
 
 
 def decrypt(
-    private: PrivateKey,
+    private: OwnKey,
     ciphertext: bytes,
     *,
     layout: Layout = Layout.C1C2C3,
     backend: Backend | None = None,
 ) -> bytes:
-    """The plaintext, C3 checked. Raises ``CiphertextRejected``."""
+    """The plaintext, C3 checked. Raises ``CiphertextRejected``; ``ConfigurationError`` when a device
+    cannot be used now."""
     parts = split_ciphertext(ciphertext, layout)
+    if isinstance(private, DeviceKey):
+        return _unwrapped_by_device(private, ciphertext, layout, len(parts.c2))
     plaintext = (backend or choose()).decrypt(private.scalar, private.public.point, parts)
     if plaintext is None:
         raise ciphertext_refused("C3 does not fit")
     if plaintext == parts.c2:
         raise ciphertext_refused("all-zero key stream")
+    return plaintext
+
+
+def _signed_by_device(private: DeviceKey, message: bytes, backend: Backend | None) -> bytes:
+    signature = private.sign(message)
+    try:
+        verify(private.public, message, signature, backend=backend)
+    except SignatureRejected as error:
+        raise useless(str(error.details["reason"])) from error
+    return signature
+
+
+def _unwrapped_by_device(private: DeviceKey, ciphertext: bytes, layout: Layout, length: int) -> bytes:
+    plaintext = private.unwrap(ciphertext, layout)
+    if len(plaintext) != length:
+        raise ciphertext_refused("the device gave another length")
     return plaintext

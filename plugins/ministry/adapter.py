@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from agent.catalog import Catalog, load_catalog
-from agent.crypto import PrivateKey, PublicKey
-from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected
+from agent.crypto import OwnKey, PublicKey
+from agent.errors import ConfigurationError, CryptoError, KeyRejected
 from agent.events import (
     Completion,
     Conclusion,
@@ -193,7 +193,7 @@ class MinistryAdapter(Unaided):
     def _request_series(self) -> str:
         return f"request/{self.settings.access_key}"
 
-    def _keys_to_send(self) -> tuple[PrivateKey, PublicKey]:
+    def _keys_to_send(self) -> tuple[OwnKey, PublicKey]:
         try:
             return self.keys.own(), self.keys.peer()
         except KeyRejected as error:
@@ -202,8 +202,16 @@ class MinistryAdapter(Unaided):
             ) from error
 
     def _opened(self, sealed: codec.Sealed) -> JsonObject:
+        """The request went out with these keys; that they are gone, or their device, says nothing about its
+        fate. Raises CryptoError, AnswerRejected."""
+        try:
+            return self._opened_by_any(sealed)
+        except ConfigurationError as error:
+            raise CryptoError("收到应答，但密钥已不可用", hint=error.hint, details=error.details) from error
+
+    def _opened_by_any(self, sealed: codec.Sealed) -> JsonObject:
         """By the present keys; while a former generation is kept, by that too."""
-        layout, (own, peer) = self.settings.sm2_layout, self._keys_to_open()
+        layout, own, peer = self.settings.sm2_layout, self.keys.own(), self.keys.peer()
         try:
             return codec.open_data(sealed, own, peer, layout)
         except CryptoError:
@@ -213,10 +221,3 @@ class MinistryAdapter(Unaided):
                 except CryptoError:
                     continue
             raise
-
-    def _keys_to_open(self) -> tuple[PrivateKey, PublicKey]:
-        """The request went out with these keys; that they are gone says nothing about its fate."""
-        try:
-            return self.keys.own(), self.keys.peer()
-        except KeyMissing as error:
-            raise CryptoError("收到应答，但密钥已不可用", hint=error.hint, details=error.details) from error

@@ -14,7 +14,7 @@ from typing import Final
 
 from agent import jsontext
 from agent.clock import BEIJING
-from agent.crypto import Layout, PrivateKey, PublicKey, open_envelope, seal
+from agent.crypto import Layout, OwnKey, PublicKey, open_envelope, seal
 from agent.events import Json, JsonObject, Request
 from agent.protocol.answers import parse_object, read_embedded, tidy, trim_keys
 from agent.protocol.matching import answer_refused
@@ -46,7 +46,7 @@ def write_request(
     header: Mapping[str, str],
     body: Mapping[str, str],
     data: JsonObject,
-    own: PrivateKey,
+    own: OwnKey,
     peer: PublicKey,
     layout: Layout,
 ) -> Request:
@@ -87,8 +87,9 @@ def read_answer(body: bytes) -> Answer:
     return Answer(code, text_of(nodes.get("msg")), _sealed(nodes.get("biz_data")))
 
 
-def open_data(sealed: Sealed, own: PrivateKey, peer: PublicKey, layout: Layout) -> JsonObject:
-    """The business data of an answer. Raises SignatureRejected, CiphertextRejected, AnswerRejected."""
+def open_data(sealed: Sealed, own: OwnKey, peer: PublicKey, layout: Layout) -> JsonObject:
+    """The business data of an answer. Raises SignatureRejected, CiphertextRejected, AnswerRejected, and
+    ConfigurationError for a key in a device that cannot be used now."""
     data: JsonObject = tidy(
         parse_object(open_envelope(sealed.symmetric_key, sealed.sign, sealed.data, own, peer, layout=layout))
     )

@@ -1,4 +1,4 @@
-"""The two SM2 keys of an access key, read from the keyring by name and parsed once per text.
+"""The two SM2 keys of an access key, by name: texts of the keyring, parsed once per text, or keys in devices.
 
 The platform's site hands out one pair (anomalies M07), so the peer's name may hold a private key: its
 public part is then the peer's.
@@ -6,45 +6,64 @@ public part is then the peer's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
+from typing import TypeVar
 
-from agent.crypto import PrivateKey, PublicKey, load_private, load_public
+from agent.crypto import OwnKey, PublicKey, device_key, load_private, load_public
 from agent.errors import KeyRejected
-from agent.hookspecs import KeySource, generations
+from agent.hookspecs import KeySource, generations, hardware_key
+
+_Key = TypeVar("_Key")
 
 
 class Keys:
-    """Own private and peer public key. Both raise KeyMissing and KeyRejected."""
+    """Own private and peer public key. Both raise KeyMissing and KeyRejected, and ConfigurationError for a
+    device that cannot be used now."""
 
     def __init__(self, source: KeySource, own: str, peer: str) -> None:
         self._source = source
         self._own = own
         self._peer = peer
-        self._private: tuple[str, PrivateKey] | None = None
-        self._public: tuple[str, PublicKey] | None = None
+        self._owns: dict[str, tuple[str, OwnKey]] = {}
+        self._peers: dict[str, tuple[str, PublicKey]] = {}
 
-    def own(self) -> PrivateKey:
-        text = self._source.get(self._own)
-        if self._private is None or self._private[0] != text:
-            self._private = (text, load_private(text))
-        return self._private[1]
+    def own(self) -> OwnKey:
+        return self._own_of(self._own)
 
     def peer(self) -> PublicKey:
-        text = self._source.get(self._peer)
-        if self._public is None or self._public[0] != text:
-            self._public = (text, _load_peer(text))
-        return self._public[1]
+        return self._peer_of(self._peer)
 
-    def former_pairs(self) -> Iterator[tuple[PrivateKey, PublicKey]]:
+    def former_pairs(self) -> Iterator[tuple[OwnKey, PublicKey]]:
         """Every other pair of generations that an answer may be sealed for and signed with, while one side
-        or the other has just changed its key. Raises KeyRejected."""
-        owns = [load_private(text) for text in generations(self._source, self._own)]
-        peers = [_load_peer(text) for text in generations(self._source, self._peer)]
+        or the other has just changed its key. Raises KeyRejected, ConfigurationError."""
+        owns = [self._own_of(name) for name in generations(self._source, self._own)]
+        peers = [self._peer_of(name) for name in generations(self._source, self._peer)]
         yield from list(product(owns, peers))[1:]
 
     def __repr__(self) -> str:
         return f"Keys(own={self._own!r}, peer={self._peer!r})"
+
+    def _own_of(self, name: str) -> OwnKey:
+        def read(text: str) -> OwnKey:
+            device = hardware_key(self._source, name)
+            return load_private(text) if device is None else device_key(device)
+
+        return _once(self._owns, name, self._source.get(name), read)
+
+    def _peer_of(self, name: str) -> PublicKey:
+        def read(text: str) -> PublicKey:
+            device = hardware_key(self._source, name)
+            return _load_peer(text) if device is None else device_key(device).public
+
+        return _once(self._peers, name, self._source.get(name), read)
+
+
+def _once(known: dict[str, tuple[str, _Key]], name: str, text: str, read: Callable[[str], _Key]) -> _Key:
+    last = known.get(name)
+    if last is None or last[0] != text:
+        last = known[name] = (text, read(text))
+    return last[1]
 
 
 def _load_peer(text: str) -> PublicKey:

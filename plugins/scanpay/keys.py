@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agent.crypto import DeviceKey as Sm2Device
 from agent.crypto import PrivateKey as Sm2Private
 from agent.crypto import PublicKey as Sm2Public
-from agent.crypto import load_private, load_public
+from agent.crypto import device_key, load_private, load_public
 from agent.errors import KeyRejected
 from agent.key_material import rsa_keys
 from agent.key_material.certificates import public_key_pem
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
     from agent.hookspecs import HardwareKey
 
-    Private: TypeAlias = "RSAPrivateKey | Sm2Private | DeviceKey"
+    Private: TypeAlias = "RSAPrivateKey | DeviceKey | Sm2Private | Sm2Device"
     Public: TypeAlias = RSAPublicKey | Sm2Public
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceKey:
-    """A merchant's key in a device, with the operations of an RSA key that signing and envelopes use."""
+    """A merchant's RSA key in a device, with the operations of an RSA key that signing and envelopes use."""
 
     device: HardwareKey
 
@@ -33,6 +34,15 @@ class DeviceKey:
 
     def decrypt(self, data: bytes, _padding: Any) -> bytes:
         return self.device.decrypt(data, "rsa-pkcs1v15")
+
+
+def read_device(device: HardwareKey) -> Private:
+    """By the kind of its public part. Raises ConfigurationError."""
+    try:
+        rsa_keys.load_public(device.public_pem())
+    except KeyRejected:
+        return device_key(device)
+    return DeviceKey(device)
 
 
 def read_private(text: str) -> Private:

@@ -11,11 +11,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from agent.errors import ConfigurationError, CryptoError, KeyMissing, KeyRejected, SignatureRejected
+from agent.errors import (
+    AnswerRejected,
+    CiphertextRejected,
+    ConfigurationError,
+    CryptoError,
+    KeyRejected,
+    SignatureRejected,
+)
 from agent.hookspecs import KeySource, generations, hardware_key
 from plugins.scanpay import envelopes, signatures
 from plugins.scanpay.forms import Received
-from plugins.scanpay.keys import DeviceKey, read_private, read_public
+from plugins.scanpay.keys import read_device, read_private, read_public
 from plugins.scanpay.profiles import Envelope, Profile
 
 if TYPE_CHECKING:
@@ -39,25 +46,32 @@ class Sealing(Protocol):
 
 
 class Kept(Generic[_Key]):
-    """A key of the keyring, parsed once per text."""
+    """A key of the keyring and its former generation, each parsed once per text."""
 
     def __init__(self, source: KeySource, name: str, read: Callable[[str], _Key]) -> None:
         self._source = source
         self._name = name
         self._read = read
-        self._last: tuple[str, _Key] | None = None
+        self._known: dict[str, tuple[str, _Key]] = {}
 
     def all(self) -> list[_Key]:
-        """The key, and its former generation while that is kept. Raises KeyMissing or KeyRejected."""
-        return [self.get(), *(self._read(text) for text in list(generations(self._source, self._name))[1:])]
+        """The key, and its former generation while that is kept. Raises KeyMissing, KeyRejected, and
+        ConfigurationError for a device that cannot be used now."""
+        return [self._of(name) for name in generations(self._source, self._name)]
 
     def get(self) -> _Key:
-        """Raises KeyMissing or KeyRejected."""
-        text = self._source.get(self._name)
-        last = self._last
+        """Raises what :meth:`all` does."""
+        return self._of(self._name)
+
+    def _of(self, name: str) -> _Key:
+        text = self._source.get(name)
+        last = self._known.get(name)
         if last is None or last[0] != text:
-            last = self._last = (text, self._read(text))
+            last = self._known[name] = (text, self._parsed(name, text))
         return last[1]
+
+    def _parsed(self, _name: str, text: str) -> _Key:
+        return self._read(text)
 
     def __repr__(self) -> str:
         return f"Kept({self._name!r})"
@@ -66,9 +80,9 @@ class Kept(Generic[_Key]):
 class KeptPrivate(Kept["Private"]):
     """One that may also be in a device."""
 
-    def get(self) -> Private:
-        device = hardware_key(self._source, self._name)
-        return super().get() if device is None else DeviceKey(device)
+    def _parsed(self, name: str, text: str) -> Private:
+        device = hardware_key(self._source, name)
+        return self._read(text) if device is None else read_device(device)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +130,25 @@ class KeySealing:
     def open(self, received: Received, session: str) -> Received:
         try:
             if self._profile.envelope is Envelope.DES and envelopes.SEALED in received.names():
-                received = envelopes.open_answer(received, session, self._merchant.get())
+                received = self._unsealed(received, session)
             platforms = self._platform.all()
-        except KeyMissing as error:
+        except ConfigurationError as error:
             # The request went out with these keys; that they are gone says nothing about its fate.
             raise CryptoError("收到应答，但密钥已不可用", hint=error.hint, details=error.details) from error
         signature = received.value(PLATFORM_SIGNATURE)
         self._verify(received, signature, platforms)
         return received
+
+    def _unsealed(self, received: Received, session: str) -> Received:
+        """By our key, or by the one before it while that is kept. Raises what the first does."""
+        own, *formers = self._merchant.all()
+        try:
+            return envelopes.open_answer(received, session, own)
+        except (CiphertextRejected, AnswerRejected):
+            for former in formers:
+                with suppress(CiphertextRejected, AnswerRejected):
+                    return envelopes.open_answer(received, session, former)
+            raise
 
     def _verify(self, received: Received, signature: str, platforms: Sequence[Public]) -> None:
         """By the platform's key, or by the one before it while that is kept. Raises what the first does."""

@@ -9,6 +9,7 @@ from binascii import unhexlify
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from agent.crypto import DeviceKey as Sm2Device
 from agent.crypto import PrivateKey as Sm2Private
 from agent.crypto import PublicKey as Sm2Public
 from agent.crypto import sm2
@@ -24,7 +25,7 @@ Pairs: TypeAlias = Iterable[tuple[str, str]]
 def sign(profile: Profile, pairs: Pairs, private: Private) -> str:
     """The signature over the pairs, as it is written. Raises KeyRejected for a key of the other kind."""
     source = profile.source(pairs)
-    if isinstance(private, Sm2Private):
+    if isinstance(private, Sm2Private | Sm2Device):
         _demand(profile, Hash.SM3)
         raw = sm2.sign(private, source)
     else:

@@ -16,9 +16,10 @@ from agent.hookspecs import KeyUse, generations
 from agent.key_material.making import generate, public_pem
 from agent.keys import KeyRing
 from agent.keys_memory import MemoryKeyring
+from plugins.scanpay import envelopes
 from plugins.scanpay.forms import Received
-from plugins.scanpay.keys import read_private
-from plugins.scanpay.profiles import Hash, Profile
+from plugins.scanpay.keys import read_private, read_public
+from plugins.scanpay.profiles import Envelope, Hash, Profile
 from plugins.scanpay.sealing import PLATFORM_SIGNATURE, KeySealing
 from plugins.scanpay.signatures import sign
 from tests.unit.ministry.ministry_desk import NOW, Keyring, adapter, admission, key, submission
@@ -70,7 +71,7 @@ def test_a_strangers_answer_and_one_for_a_retired_key_do_not(monkeypatch: pytest
 
 
 def test_the_new_key_alone_signs() -> None:
-    assert list(generations(rotated(), OWN)) == [key("new own").to_pem(), key("old own").to_pem()]
+    assert list(generations(rotated(), OWN)) == [OWN, f"{OWN}.former"]
     assert adapter(rotated()).keys.own() == key("new own")
 
 
@@ -95,6 +96,33 @@ def test_scan_to_pay_believes_the_platforms_certificate_before_last_while_it_is_
         sealing.open(received(stranger), "12345678")
     ring.remove("scanpay/platform.former")
     with pytest.raises(SignatureRejected):
+        sealing.open(received(old), "12345678")
+
+
+def test_an_encrypted_answer_for_the_merchants_key_before_last_opens_while_that_is_kept() -> None:
+    old, new, platform = (generate("rsa-private") for _ in range(3))
+    ring = KeyRing(backend=MemoryKeyring())
+    ring.set("scanpay/platform", public_pem(platform))
+    ring.set("scanpay/merchant", old)
+    ring.rotate("scanpay/merchant", new)
+    profile = Profile(Hash.SHA256, envelope=Envelope.DES)
+    sealing = KeySealing(ring, profile, "scanpay/merchant", "scanpay/merchant", "scanpay/platform")
+    pairs = {"transtype": "T1", "respcode": "00"}
+    signature = sign(profile, pairs.items(), read_private(platform))
+
+    def received(reader: str) -> Received:
+        """With a session key of the platform's own, which only the reader's key opens."""
+        told = envelopes.close(
+            {**pairs, PLATFORM_SIGNATURE: signature}, "87654321", read_public(public_pem(reader))
+        )
+        return Received(tuple(told.items()), told)
+
+    for text in (new, old):
+        assert sealing.open(received(text), "12345678").value("respcode") == "00"
+    with pytest.raises(CryptoError):
+        sealing.open(received(generate("rsa-private")), "12345678")
+    ring.remove("scanpay/merchant.former")
+    with pytest.raises(CryptoError):
         sealing.open(received(old), "12345678")
 
 

@@ -8,7 +8,9 @@ import threading
 import pytest
 
 from agent import logs
+from agent.cli.session import key_ring
 from agent.clock import SystemClock
+from agent.config import load
 from agent.errors import ConfigurationError, StoreLocked
 from agent.keys_memory import MemoryKeyring
 from agent.outbox.ownership import take_ownership
@@ -78,6 +80,17 @@ def test_a_stop_that_came_before_the_start_had_ended_is_obeyed(path):
     asked.set()
     running.run(path, manager, asked)
     assert manager.told[:2] == ["ready", "stopping"]
+
+
+def test_the_service_reaches_keys_in_devices_as_the_command_line_does(path, monkeypatch):
+    rings = []
+    monkeypatch.setattr("agent.daemon.serve", lambda daemon: rings.append(daemon.keys))
+    running.run(path, Manager(), threading.Event())
+    config = load(path)
+    for ring in (*rings, key_ring(config)):
+        with pytest.raises(ConfigurationError, match="没有插件支持 skf"):
+            ring.open_reference("skf:container=1")
+    assert len(rings) == 1
 
 
 def test_a_failure_reaches_the_service_manager_and_the_log(path):
