@@ -39,6 +39,7 @@ from plugins.scanpay.profiles import Envelope
 from plugins.scanpay.reconciling import deciding as reconciling
 from plugins.scanpay.sealing import Sealing
 from plugins.scanpay.settings import Settings
+from plugins.scanpay.statuses import status_of
 
 SERIAL_DIGITS: Final = 9
 SESSION: Final = "session"
@@ -127,7 +128,7 @@ class ScanpayAdapter(Unaided):
         conclusion = inquiry.conclude(spec, draft, answer, self.settings, ids.get(keeping.AT, ""))
         if conclusion.outcome is None:
             return conclusion
-        status = inquiry.status_of(answer, self.settings.order_absent)
+        status = status_of(answer, self.settings.order_absent)
         ended = keeping.kept(conclusion.outcome, draft, ids, self.settings, status=status)
         return replace(conclusion, outcome=ended)
 

@@ -7,7 +7,7 @@ registration still stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
@@ -18,10 +18,9 @@ from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, Verdic
 from agent.protocol.values import text_of
 from plugins.scanpay.outcomes import DONE, facts
 from plugins.scanpay.settings import Settings
+from plugins.scanpay.statuses import CANCELLED, FAILED, NONE, PAID, PAYING, REFUNDED, status_of
 
 ASK: Final = "ST009"
-PAYING, PAID, FAILED, CANCELLED, REFUNDED, NONE = "1", "2", "3", "4", "5", ""
-"""4.3 支付状态, and no such order."""
 
 _AHEAD: Final = timedelta(minutes=10)
 _LONGEST: Final = timedelta(days=1)
@@ -54,15 +53,6 @@ decides nothing."""
 def question(draft: Draft) -> JsonObject:
     """The business data of the inquiry about a draft's order."""
     return {"orderid": text_of(draft.body.get("orderid"))}
-
-
-def status_of(answer: Outcome, absent: Set[str]) -> str | None:
-    """The order's state by an answer to ST009, "" for no such order; None when it says neither."""
-    if answer.verdict is Verdict.REJECTED and answer.code in absent:
-        return NONE
-    if answer.verdict is not Verdict.ACCEPTED:
-        return None
-    return text_of(answer.data.get("paystatus"))
 
 
 def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, settings: Settings, at: str) -> Conclusion:

@@ -16,6 +16,7 @@ from agent.protocol.values import text_of
 from agent.protocol.yielding import identifiers_of
 from plugins.scanpay.codec import Answer
 from plugins.scanpay.completing import SETTLEMENT
+from plugins.scanpay.statuses import RESPCODE
 
 DONE: Final = "00"
 _FAILED: Final = re.compile(r"1[0-9A-Za-z]", re.ASCII)
@@ -30,7 +31,7 @@ def outcome(spec: TransactionSpec, draft: Draft, answer: Answer) -> Outcome:
     if verdict is not Verdict.ACCEPTED:
         if verdict is Verdict.UNKNOWN:
             message = f"{message}（{_OPEN}）" if message else _OPEN
-        return Outcome(verdict, code=code, message=message, data=answer.data)
+        return Outcome(verdict, code=code, message=message, data=_told(answer))
     _demand_whole(spec, draft, answer.data)
     return Outcome(
         verdict=Verdict.ACCEPTED,
@@ -39,6 +40,14 @@ def outcome(spec: TransactionSpec, draft: Draft, answer: Answer) -> Outcome:
         data=answer.data,
         identifiers=facts(spec, draft.body, answer.data),
     )
+
+
+def _told(answer: Answer) -> JsonObject:
+    """What a failure says, and both codes where the call itself failed: one of them may look like the
+    other's."""
+    if answer.respcode == DONE:
+        return answer.data
+    return {**answer.data, RESPCODE: answer.respcode, "aprcode": answer.aprcode}
 
 
 def verdict_of(answer: Answer) -> Verdict:
