@@ -11,12 +11,15 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from agent.errors import Fault
+from agent.events import JsonObject
 from agent.protocol.rules import Holder, Judged
+from agent.protocol.values import text_of
 
 _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 _CENT: Final = Decimal("0.01")
 PRESCRIPTIONS: Final = "prescriptionlistinfo"
 ITEMS: Final = "prescriptionitemlistinfo"
+_SHARES: Final = {"total": "akc264", "fund": "akc260", "account": "akc255", "cash": "akc261"}
 
 
 def order_amounts(judged: Judged) -> Iterator[Fault]:
@@ -71,3 +74,15 @@ def _sum(holders: list[Holder], code: str) -> Decimal | None:
     amounts = [holder.number(code) for holder in holders]
     known = [amount for amount in amounts if amount is not None]
     return sum(known, Decimal(0)) if len(known) == len(amounts) else None
+
+
+# -- what was settled ---------------------------------------------------------------------------------
+def shares_of(data: JsonObject) -> dict[str, str]:
+    """A settlement's amounts and number (4.5) under the names of the ledger; nothing where an answer has
+    no settlement, "" for what that lacks."""
+    details = data.get("aptorderackdata")
+    balance = details.get("balanceret") if isinstance(details, dict) else None
+    if not isinstance(balance, dict):
+        return {}
+    found = {name: text_of(balance.get(code)) for name, code in _SHARES.items()}
+    return {**found, "balanceno": text_of(balance.get("balanceno"))}

@@ -14,8 +14,9 @@ from agent import jsontext
 from agent.clock import BEIJING
 from agent.events import Awaited, Duty, Forget, History, Identifier, JsonObject, Submission, Watched
 from plugins.scanpay.bodies import LOCAL, Till
-from plugins.scanpay.keeping import BOOKING, LATE_LOOK, name_of, unfinished, waiting
-from plugins.scanpay.orders import State, cycles_of, order_of
+from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, waiting
+from plugins.scanpay.keeping import BOOKING, name_of, unfinished
+from plugins.scanpay.orders import Order, State, cycles_of, order_of
 from plugins.scanpay.settings import SYSTEM, Settings
 
 EVERY_S: Final = 1.0
@@ -25,6 +26,7 @@ CLOSING: Final = "cycle-closing"
 """By hospcode, member busicycleno: when its sign-out was last begun."""
 AGAIN: Final = timedelta(seconds=60)
 CLOSE_AGAIN: Final = timedelta(minutes=10)
+_LOOKED_AT: Final = {LATE_LOOK: (State.NOT_PAID,), TOLD_PAID: (State.NOT_PAID, State.DISPUTED)}
 _REASON: Final = "医院系统未在规定时间内确认记账"
 
 
@@ -92,18 +94,24 @@ def _cancelling(history: History, watched: Watched, settings: Settings) -> Itera
 
 def _late_looks(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
     hospcode = settings.hospcode
-    for orderid, text in history.values(LATE_LOOK, (hospcode,)).items():
-        held = jsontext.read_object(text)
-        order = order_of(history, hospcode, orderid)
-        if order is None or order.state is not State.NOT_PAID:
-            yield Duty("settled", forgotten=(Forget(LATE_LOOK, (hospcode,), orderid),))
-            continue
-        again = waiting(LATE_LOOK, hospcode, orderid, _iso(watched.now), order.cycle)
-        if not held["since"]:
-            yield Duty("seen", given=(again,))
-        elif held["since"] == "now" or _passed(held["since"], settings.late_look_after, watched.now):
-            data = {"orderid": orderid, "operatorid": order.operatorid, "aae139": order.region}
-            yield Duty(name_of("look", orderid), _submission("ST009", data, watched.now), given=(again,))
+    for kind, standing in _LOOKED_AT.items():
+        for orderid, text in history.values(kind, (hospcode,)).items():
+            order = order_of(history, hospcode, orderid)
+            if order is not None and order.unsettled:
+                continue
+            if order is None or order.state not in standing:
+                yield Duty("settled", forgotten=(Forget(kind, (hospcode,), orderid),))
+            else:
+                yield from _look(kind, order, jsontext.read_object(text)["since"], watched.now, settings)
+
+
+def _look(kind: str, order: Order, since: str, now: datetime, settings: Settings) -> Iterator[Duty]:
+    again = waiting(kind, order.hospcode, order.orderid, _iso(now), order.cycle)
+    if not since:
+        yield Duty("seen", given=(again,))
+    elif since == NOW or _passed(since, settings.late_look_after, now):
+        data = {"orderid": order.orderid, "operatorid": order.operatorid, "aae139": order.region}
+        yield Duty(name_of("look", order.orderid), _submission("ST009", data, now), given=(again,))
 
 
 # -- signing out ------------------------------------------------------------------------------------

@@ -8,19 +8,21 @@ the same rules. Whatever else comes is refused, and ST009 asked.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from agent.clock import BEIJING
-from agent.events import Draft, History, Outcome, Scope
+from agent.events import Draft, History, Scope
 from agent.hookspecs import Hearing, Incoming, Noted, Notice, ProtocolAdapter
 from agent.protocol.matching import answer_refused
 from agent.protocol.values import text_of
 from plugins.scanpay import codec, inquiry, outcomes
 from plugins.scanpay.adapter import ScanpayAdapter
+from plugins.scanpay.disputing import disputed, told_paid
 from plugins.scanpay.forms import read_form
-from plugins.scanpay.orders import Order, State, order_of
+from plugins.scanpay.orders import State, order_of
+from plugins.scanpay.statuses import PAID, status_of
 
 PROOF: Final = "callback"
 REPLY: Final = b"respcode=00&aprcode=00"
@@ -57,37 +59,26 @@ class Callbacks:
         )
 
     def noted(self, notice: Notice, history: History, now: datetime) -> Noted:
-        """That an order is paid which was told as not paid makes it disputed; all else changes nothing."""
+        """That an order is paid which was told as not paid makes it disputed, and has the HIS told. Said
+        while the order's own message is under way, it is kept for the case that this ends otherwise. All
+        else changes nothing."""
         order = order_of(history, self.adapter.settings.hospcode, notice.scope.key[0])
-        if order is None or order.unsettled or order.state is not State.NOT_PAID:
+        status = status_of(notice.answer, self.adapter.settings.order_absent)
+        if order is None or status != PAID:
             return Noted()
-        if inquiry.status_of(notice.answer, self.adapter.settings.order_absent) != inquiry.PAID:
+        if order.unsettled:
+            return Noted((told_paid(order),))
+        if order.state is not State.NOT_PAID:
             return Noted()
-        return Noted(_disputed(order, notice.answer, now).facts(), alarm=PAID_AFTER_ALL)
+        at = now.astimezone(BEIJING).isoformat(timespec="seconds")
+        found = disputed(order, notice.answer.data, at, PROOF)
+        return Noted((*found.facts(), told_paid(order)), alarm=PAID_AFTER_ALL)
 
 
 def hear(adapter: ProtocolAdapter) -> Hearing:
     if not isinstance(adapter, ScanpayAdapter):
         raise TypeError("callbacks of scan-to-pay are heard by its own adapter")
     return Callbacks(adapter)
-
-
-def _disputed(order: Order, answer: Outcome, now: datetime) -> Order:
-    settlement = answer.data.get("aptorderackdata")
-    balance = settlement.get("balanceret") if isinstance(settlement, dict) else None
-    shares = balance if isinstance(balance, dict) else {}
-    return replace(
-        order,
-        state=State.DISPUTED,
-        at=now.astimezone(BEIJING).isoformat(),
-        by=inquiry.ASK,
-        proof=PROOF,
-        total=text_of(shares.get("akc264")) or text_of(answer.data.get("orderamt")) or order.total,
-        fund=text_of(shares.get("akc260")),
-        account=text_of(shares.get("akc255")),
-        cash=text_of(shares.get("akc261")),
-        balanceno=text_of(shares.get("balanceno")),
-    )
 
 
 def _digest(pairs: tuple[tuple[str, str], ...]) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Final
 
-from agent import jsontext
 from agent.errors import ControlError, Fault
-from agent.events import Download, Draft, Forget, History, Identifier, JsonObject, Outcome, Verdict
+from agent.events import Draft, Forget, History, Identifier, Outcome, Verdict
 from agent.protocol.values import text_of
+from plugins.scanpay import disputing
+from plugins.scanpay.amounts import shares_of
 from plugins.scanpay.bodies import Till, about
 from plugins.scanpay.orders import (
     UNSENT,
@@ -28,17 +29,15 @@ from plugins.scanpay.orders import (
     read_order,
 )
 from plugins.scanpay.settings import Settings
+from plugins.scanpay.statuses import PAID
 
 BOOKING: Final = "booking"
 """By hospcode, member orderid: a payment that the HIS has not acknowledged yet."""
-LATE_LOOK: Final = "late-look"
-"""By hospcode, member orderid: ended as not paid because nothing was found; to be looked at once more."""
 AT: Final = "at"
 """The wire id that says when an attempt began."""
 _ORDER: Final = "order"
 _FOREIGN: Final = "foreign"
 """In the memo: the order is not of this agent; only what it does to it is kept."""
-_SINCE: Final = "since"
 _CYCLE: Final = "cycle-now"
 
 MAKING: Final = frozenset({"ST007", "ST021", "ST023"})
@@ -48,7 +47,6 @@ _NEEDED: Final[Mapping[str, tuple[frozenset[State], str]]] = {
     "ST100": (frozenset({State.PAID, State.DISPUTED}), "只有支付成功的订单才能取消"),
     "ST024": (frozenset({State.REGISTERED}), "只有已登记而没有结算的订单才能办理无费退院"),
 }
-_SHARES: Final = {"total": "akc264", "fund": "akc260", "account": "akc255", "cash": "akc261"}
 
 
 # -- at the claim -----------------------------------------------------------------------------------
@@ -189,14 +187,14 @@ def kept(
     if draft.memo.get(_FOREIGN) and not done:
         return outcome
     if code == "ST009":
-        return _looked(outcome, draft, order, ids)
+        return _asked(outcome, draft, order, ids, settings)
     ended = replace(_ended(draft, order, outcome, status), doing="", at=ids.get(AT) or order.at)
     ended = replace(ended, proof=_proof(outcome, status))
     given, gone = ended.facts(), tuple(_no_longer(ended))
     if code in PAYING and ended.state is State.PAID and settings.ack_within:
         given = (*given, _since(BOOKING, ended, ""))
     if code in PAYING and status == "" and ended.state is State.NOT_PAID:
-        given = (*given, _since(LATE_LOOK, ended, ""))
+        given = (*given, _since(disputing.LATE_LOOK, ended, ""))
     return _with(outcome, given, gone)
 
 
@@ -206,7 +204,7 @@ def _ended(draft: Draft, order: Order, outcome: Outcome, status: str | None) -> 
         return _refused(code, order, status)
     match code:
         case "ST007" | "ST022":
-            return replace(order, state=State.PAID, **_shares(data))
+            return replace(order, state=State.PAID, **shares_of(data))
         case "ST021":
             return replace(order, state=State.PREPARED)
         case "ST023":
@@ -229,16 +227,6 @@ def _refused(code: str, order: Order, status: str | None) -> Order:
     return replace(order, state=State.NOT_PAID) if order.state is State.ASKED else order
 
 
-def _shares(data: JsonObject) -> dict[str, Any]:
-    """The settlement's amounts and number (4.5); "" where the answer has none."""
-    details = data.get("aptorderackdata")
-    balance = details.get("balanceret") if isinstance(details, dict) else None
-    if not isinstance(balance, dict):
-        return {}
-    found = {name: text_of(balance.get(code)) for name, code in _SHARES.items()}
-    return {**found, "balanceno": text_of(balance.get("balanceno"))}
-
-
 def _proof(outcome: Outcome, status: str | None) -> str:
     if outcome.settled_by != "inquiry":
         return outcome.settled_by
@@ -248,8 +236,7 @@ def _proof(outcome: Outcome, status: str | None) -> str:
 def _no_longer(order: Order) -> Iterator[Forget]:
     if order.state in (State.CANCELLED, State.REFUNDED):
         yield Forget(BOOKING, (order.hospcode,), order.orderid)
-    if order.state is not State.NOT_PAID:
-        yield Forget(LATE_LOOK, (order.hospcode,), order.orderid)
+    yield from disputing.no_longer(order)
 
 
 def _with_cycle(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outcome:
@@ -265,39 +252,17 @@ def _with_cycle(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outco
 
 
 # -- looking again ----------------------------------------------------------------------------------
-def _looked(outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str]) -> Outcome:
-    """ST009 about an order that was told as not paid. A HIS's own question stands beside the order's
-    messages: what it finds is looked at by the agent, which waits for its turn."""
-    look = about(draft).look
-    status = text_of(outcome.data.get("paystatus")) if outcome.verdict is Verdict.ACCEPTED else ""
-    paid_after_all = order.state is State.NOT_PAID and status == "2"
-    if not look:
-        return _with(outcome, (look_now(order),), ()) if paid_after_all else outcome
-    if status == "1":
-        return outcome
-    gone = (Forget(LATE_LOOK, (order.hospcode,), order.orderid),)
-    if not paid_after_all:
-        return _with(outcome, (), gone)
-    disputed = replace(order, state=State.DISPUTED, proof="inquiry", by="ST009", at=ids.get(AT) or order.at)
-    disputed = replace(disputed, **_shares(outcome.data))
-    told = _with(outcome, disputed.facts(), gone)
-    return replace(told, message=_DISPUTE, downloads=(*told.downloads, _alarm(disputed, ids)))
-
-
-_DISPUTE: Final = "订单此前已按未支付告知，平台现在显示支付成功：请立即核实，需要时用 ST100 取消"
-
-
-def _alarm(order: Order, ids: Mapping[str, str]) -> Download:
-    """What tells the HIS: a file that stays until it is taken away."""
-    content = {
-        "alarm": "disputed",
-        "orderid": order.orderid,
-        "busicycleno": order.cycle,
-        "orderamt": order.total or order.orderamt,
-        "message": _DISPUTE,
-        "offer": {"transaction": "ST100", "data": {"orderid": order.orderid, "busicycleno": order.cycle}},
-    }
-    return Download("ST009", f"disputed-{ids['wire_id']}", content=content)
+def _asked(
+    outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str], settings: Settings
+) -> Outcome:
+    """ST009 about an order of the ledger. A HIS's own question stands beside the order's messages: what it
+    finds of an order that was told as not paid is looked at by the agent, which waits for its turn."""
+    if about(draft).look:
+        return disputing.looked(outcome, order, ids, settings.order_absent)
+    paid = outcome.verdict is Verdict.ACCEPTED and text_of(outcome.data.get("paystatus")) == PAID
+    if paid and order.state is State.NOT_PAID:
+        return _with(outcome, (disputing.look_now(order),), ())
+    return outcome
 
 
 def _may_be_cancelled(outcome: Outcome) -> Outcome:
@@ -309,19 +274,8 @@ def _may_be_cancelled(outcome: Outcome) -> Outcome:
     return replace(outcome, verdict=Verdict.REJECTED, code=status or outcome.code, message=told)
 
 
-def look_now(order: Order) -> Identifier:
-    """The fact by which the agent looks at an order at once, in its turn: somebody says that what was told
-    as not paid is paid."""
-    return _since(LATE_LOOK, order, "now")
-
-
 def _since(kind: str, order: Order, since: str) -> Identifier:
-    return waiting(kind, order.hospcode, order.orderid, since, order.cycle)
-
-
-def waiting(kind: str, hospcode: str, orderid: str, since: str, cycle: str) -> Identifier:
-    """``since`` is ISO 8601, "" when nobody looked yet, or ``now``."""
-    return Identifier(kind, (hospcode,), jsontext.write({_SINCE: since, "cycle": cycle}), orderid)
+    return disputing.waiting(kind, order.hospcode, order.orderid, since, order.cycle)
 
 
 # -- the HIS's receipt ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ import pytest
 from agent.clock import BEIJING
 from agent.demo.stage import eventually
 from agent.outbox.model import State as MessageState
+from plugins.scanpay.disputing import TOLD_PAID
 from plugins.scanpay.orders import State, order_of
 from plugins.scanpay.simulator.callbacks import Callback
 from tests.unit.scanpay.till import HOSPCODE, OPERATOR, Hospital, Served, hospital, order, scan, served
@@ -52,9 +54,11 @@ def post(his: Hospital, body: bytes, path: str = "/callback", **headers: str) ->
 
 
 @contextmanager
-def till(root: Path, *switches: str) -> Iterator[tuple[Served, Hospital, list[Callback]]]:
+def till(
+    root: Path, *switches: str, settings: tuple[str, ...] = ()
+) -> Iterator[tuple[Served, Hospital, list[Callback]]]:
     """A hospital that listens; what its platform would send is caught, to be sent when a test says so."""
-    with served(callbacks="on") as platform, hospital(root, platform.url, *LISTENER) as his:
+    with served(callbacks="on") as platform, hospital(root, platform.url, *settings, *LISTENER) as his:
         caught: list[Callback] = []
         setattr(platform.built.callbacks, "put", caught.append)  # noqa: B010 - an instance's own, caught
         his.send("ST001", {"operatorid": OPERATOR, "aae139": "0"})
@@ -76,6 +80,20 @@ def state_of(his: Hospital, orderid: str = "D1") -> State | None:
 def inquiring(his: Hospital) -> bool:
     assert his.daemon is not None
     return bool(his.daemon.outbox.messages(state=MessageState.INQUIRING))
+
+
+def looks(his: Hospital) -> dict[str, str]:
+    """What the agent has yet to look at because of callbacks."""
+    assert his.daemon is not None
+    with his.daemon.outbox.write() as tx:
+        return dict(tx.history("scanpay").values(TOLD_PAID, (HOSPCODE,)))
+
+
+def settled_as_paid(his: Hospital) -> int:
+    """How often a payment's end was recorded."""
+    assert his.daemon is not None
+    ends = [one for one in his.daemon.outbox.audit_records(0, 1000) if one["kind"] == "message.accepted"]
+    return len(ends) - 1  # the sign-in
 
 
 def records(his: Hospital) -> list[dict[str, Any]]:
@@ -139,21 +157,115 @@ def test_callbacks_of_many_threads_settle_once(tmp_path: Path) -> None:
         assert len(records(his)) == 1
 
 
-def test_a_callback_that_says_paid_of_what_was_told_as_not_paid_makes_it_disputed(tmp_path: Path) -> None:
+def test_st009_first_and_the_callback_after_it_settle_once(tmp_path: Path) -> None:
+    with till(tmp_path, "drop_after=on:ST007") as (_, his, caught):
+        paid = his.result(pay(his))
+        assert (paid["state"], paid["settled_by"]) == ("accepted", "inquiry")
+        assert post(his, caught[0].body)[0] == 200
+        assert [one["details"] for one in records(his)] == [{"system": "scanpay", "settled": 0}]
+        assert settled_as_paid(his) == 1
+
+
+# -- told as not paid, and paid after all ---------------------------------------------------------------
+QUICK = (
+    "query_margin_s = 1",
+    "negatives = 2",
+    "negative_quiet_s = 0.1",
+    "transport = { answer_timeout_s = 1 }",
+)
+PARKED = "park=on:ST007,negatives:1000,times:1"
+"""The platform answers "no such order" until the order is told as not paid, and pays then."""
+
+
+def told_as_not_paid(platform: Served, his: Hospital, orderid: str = "D1") -> dict[str, Any]:
+    data = {**order(orderid, ONE), **scan(ONE, now()), "orderovertime": "0"}
+    told = his.send("ST007", data)
+    assert (told["state"], told["settled_by"]) == ("rejected", "inquiry")
+    assert state_of(his, orderid) is State.NOT_PAID
+    assert platform.admin("POST", "parked") == {"committed": 1}
+    return told
+
+
+def alarms(his: Hospital) -> list[dict[str, Any]]:
+    folder = his.config.downloads / "ST009"
+    found = sorted(folder.glob("disputed-*.json")) if folder.is_dir() else []
+    return [json.loads(path.read_text("utf-8")) for path in found]
+
+
+def test_an_order_told_as_not_paid_that_a_callback_calls_paid_is_disputed_and_can_be_cancelled(
+    tmp_path: Path,
+) -> None:
+    with till(tmp_path, PARKED, settings=QUICK) as (platform, his, caught):
+        told = told_as_not_paid(platform, his)
+        eventually(lambda: bool(caught), "the callback")
+        assert [post(his, caught[0].body)[0] for _ in range(2)] == [200, 200]
+        assert state_of(his) is State.DISPUTED
+        assert [one["details"].get("alarm") for one in records(his)] == ["paid_after_not_paid"]
+        eventually(lambda: bool(alarms(his)), "the alarm")
+        (alarm,) = alarms(his)
+        assert (alarm["alarm"], alarm["orderid"], alarm["orderamt"]) == ("disputed", "D1", "25.00")
+
+        again = his.send("ST007", {**order("D1", ONE), **scan(ONE, now())})
+        assert again["errors"][0]["rule"] == "order_used"
+        cycle = alarm["offer"]["data"]["busicycleno"]
+        early = his.send("ST002", {"operatorid": OPERATOR, "busicycleno": cycle})
+        assert "disputed" in [fault["rule"] for fault in early["errors"]]
+
+        offer = alarm["offer"]
+        cancelled = his.send(offer["transaction"], {**offer["data"], "reason": "医院未记账"})
+        assert cancelled["state"] == "accepted"
+        assert state_of(his) is State.CANCELLED
+        assert [one for one in platform.effects() if one[0] == "pay:D1"] == [("pay:D1", 1), ("pay:D1", -1)]
+        assert told["message"]
+
+
+def test_an_order_told_as_not_paid_that_a_later_look_finds_paid_is_disputed(tmp_path: Path) -> None:
+    """No callback at all: the agent's own second look finds it."""
+    with till(tmp_path, PARKED, settings=(*QUICK, "late_look_after_s = 1")) as (platform, his, _caught):
+        told_as_not_paid(platform, his)
+        eventually(lambda: bool(alarms(his)), "the alarm")
+        assert alarms(his)[0]["offer"]["transaction"] == "ST100"
+        assert state_of(his) is State.DISPUTED
+
+
+def test_a_hiss_own_question_that_finds_it_paid_has_it_disputed(tmp_path: Path) -> None:
+    with till(tmp_path, PARKED, settings=QUICK) as (platform, his, _caught):
+        told_as_not_paid(platform, his)
+        assert his.send("ST009", {"orderid": "D1"})["data"]["paystatus"] == "2"
+        eventually(lambda: bool(alarms(his)), "the alarm")
+        assert state_of(his) is State.DISPUTED
+
+
+def test_a_callback_that_st009_does_not_confirm_raises_an_alarm_without_an_offer(tmp_path: Path) -> None:
+    """The platform contradicts itself: a person has to ask it, and nothing is cancelled on its word."""
     with till(tmp_path) as (platform, his, caught):
         his.result(pay(his, "D1"))
         platform.faults("apr_failed=on:ST007")
-        refused = his.result(pay(his, "D2"))
-        assert refused["state"] == "rejected"
-        assert state_of(his, "D2") is State.NOT_PAID
-        platform.faults()
+        assert his.result(pay(his, "D2"))["state"] == "rejected"
         world = platform.built.platform.world
-        world.orders["D2"] = world.orders["D1"]
-        world.orders["D2"].orderid = "D2"
+        world.orders["D2"] = replace(world.orders["D1"], orderid="D2")
         platform.built.platform._call_back("D2")
-        assert [post(his, caught[-1].body)[0] for _ in range(2)] == [200, 200]
+        del world.orders["D2"]
+        assert post(his, caught[-1].body)[0] == 200
         assert state_of(his, "D2") is State.DISPUTED
-        assert [one["details"].get("alarm") for one in records(his)] == ["paid_after_not_paid"]
+        eventually(lambda: bool(alarms(his)), "the alarm")
+        (alarm,) = alarms(his)
+        assert (alarm["orderid"], alarm["paystatus"], "offer" in alarm) == ("D2", "", False)
+        assert state_of(his, "D2") is State.DISPUTED
+
+
+def test_a_callback_before_the_answer_leaves_the_order_to_its_own_message(tmp_path: Path) -> None:
+    """Early: the payment's answer is still on its way. It settles the order; no look, no dispute follows."""
+    with till(tmp_path, "delay_after=on:ST007,seconds:1") as (platform, his, caught):
+        result = pay(his)
+        eventually(lambda: bool(caught), "the callback")
+        assert state_of(his) is State.ASKED
+        assert post(his, caught[0].body)[0] == 200
+        paid = his.result(result)
+        assert (paid["state"], paid["settled_by"]) == ("accepted", "answer")
+        assert state_of(his) is State.PAID
+        assert looks(his) == {}
+        assert "ST009" not in platform.calls()
 
 
 @pytest.mark.parametrize("harm", ["forged", "unsigned", "changed", "nothing", "many"])

@@ -15,7 +15,7 @@ from agent.clock import BEIJING
 from agent.demo.stage import eventually
 from agent.events import Conclusion, Draft, Finding, Forget, Identifier, Outcome, Submission, Verdict, Watched
 from agent.protocol.values import text_of
-from plugins.scanpay import duties, keeping
+from plugins.scanpay import disputing, duties, keeping
 from plugins.scanpay.orders import ORDER_STATE, Cycle, Order, State, as_ended, orders_of, read_order
 from plugins.scanpay.settings import read_settings
 from tests.unit.scanpay.test_scanpay_planning import adapter, draft
@@ -247,7 +247,7 @@ def test_no_order_means_not_paid_only_after_its_time_and_the_margin() -> None:
     assert (conclusion.finding, conclusion.counts_from) == (Finding.ABSENT, NOW + timedelta(minutes=8))
     assert conclusion.outcome is not None
     assert state_in(conclusion.outcome) is State.NOT_PAID
-    assert keeping.LATE_LOOK in {fact.kind for fact in conclusion.outcome.identifiers}
+    assert disputing.LATE_LOOK in {fact.kind for fact in conclusion.outcome.identifiers}
 
 
 def test_an_ordertime_far_ahead_does_not_keep_an_order_open_for_ever() -> None:
@@ -301,7 +301,7 @@ def test_a_payment_found_after_it_was_told_as_not_paid_is_disputed_with_an_alarm
     }
     still = keeping.kept(NO_ORDER, whole, IDS, adapter().settings)
     assert still.identifiers == ()
-    assert still.forgotten == (Forget(keeping.LATE_LOOK, (HOSPCODE,), "D1"),)
+    assert still.forgotten == (Forget(disputing.LATE_LOOK, (HOSPCODE,), "D1"),)
 
 
 # -- duties -------------------------------------------------------------------------------------------------
@@ -313,7 +313,7 @@ def due(*facts: Identifier, at: datetime = NOW, drained: bool = True, **others: 
 
 
 def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
-    facts = (*paid_order().facts(), keeping.waiting(keeping.BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1"))
+    facts = (*paid_order().facts(), disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1"))
     later = NOW + timedelta(seconds=31)
     assert due(*facts, at=later, ack_within_s=30) == ["ST100"]
     assert due(*facts, at=later, ack_within_s=30, drained=False) == []
@@ -322,10 +322,10 @@ def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
 
 def test_what_was_told_as_not_paid_is_looked_at_once_more_after_a_while() -> None:
     order_facts = paid_order(State.NOT_PAID).facts()
-    looked = keeping.waiting(keeping.LATE_LOOK, HOSPCODE, "D1", NOW.isoformat(), "C1")
+    looked = disputing.waiting(disputing.LATE_LOOK, HOSPCODE, "D1", NOW.isoformat(), "C1")
     assert due(*order_facts, looked, at=NOW + timedelta(seconds=899)) == []
     assert due(*order_facts, looked, at=NOW + timedelta(seconds=900)) == ["ST009"]
-    assert due(*order_facts, keeping.look_now(paid_order(State.NOT_PAID))) == ["ST009"]
+    assert due(*order_facts, disputing.look_now(paid_order(State.NOT_PAID))) == ["ST009"]
 
 
 def test_a_cycle_is_signed_out_at_its_hour_once_nothing_keeps_it_open() -> None:
