@@ -7,7 +7,7 @@ such as the province that insures the patients. All of them, and the rehearsed p
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,11 @@ from agent.demo.folders import fresh
 from agent.demo.playing import Player
 from agent.demo.processes import Platform, StageError, Station
 from agent.demo.showing import show
-from agent.demo.story import load_story
+from agent.demo.story import Story, load_story
 from agent.hookspecs import Rehearsal
 from agent.registry import Registry
+from agent.rehearsal.card_service import CardService, CardsUnavailable
+from agent.rehearsal.virtual_reader import VirtualReader
 from agent.rehearsal.virtual_scanner import VirtualScanner
 
 WHERE = Path("demo-data")
@@ -33,28 +35,32 @@ def main(only: tuple[str, ...] = ()) -> int:
         name: Platform(root / "platforms" / name, name, rehearsal.options, "platform.log")
         for name, rehearsal in rehearsals.items()
     }
+    stories = {name: load_story(name, rehearsal.story) for name, rehearsal in rehearsals.items()}
     stations: dict[str, Station] = {}
     players: list[Player] = []
+    cards = CardService(root / "platforms")
     try:
         for platform in platforms.values():
             platform.start()
         stations = cast(root, rehearsals, platforms)
+        lacking = equip(stations, stories.values(), cards)
         for station in stations.values():
-            station.scanner = VirtualScanner() if sys.platform != "win32" else None
             station.start()
         players = [
             Player(
-                load_story(name, rehearsal.story),
+                story,
                 platforms[name],
                 stations,
                 lambda: SystemClock().now().astimezone(BEIJING),
+                lacking,
             )
-            for name, rehearsal in rehearsals.items()
+            for name, story in stories.items()
         ]
         code = play(players) or max([station.stop() for station in stations.values()], default=0)
     finally:
         for station in stations.values():
             station.close()
+        cards.stop()
         for platform in platforms.values():
             platform.close()
     show(players, stations)
@@ -84,6 +90,25 @@ def cast(
             systems.setdefault(station, {})[name] = settings
             keys.setdefault(station, {}).update(part.keys)
     return {name: Station(root / "stations" / name, systems[name], keys[name]) for name in systems}
+
+
+def equip(stations: Mapping[str, Station], stories: Iterable[Story], cards: CardService) -> dict[str, str]:
+    """Scanners for all, a card reader where a story needs one; what this machine cannot rehearse, and why."""
+    lacking: dict[str, str] = {}
+    if sys.platform == "win32":
+        lacking["scanner"] = "Windows 没有可以演练的虚拟串口"
+    else:
+        for station in stations.values():
+            station.scanner = VirtualScanner()
+    readers = frozenset[str]().union(*(story.with_cards() for story in stories))
+    try:
+        if readers:
+            cards.start()
+            for name in readers:
+                stations[name].reader = VirtualReader()
+    except CardsUnavailable as error:
+        lacking["reader"] = error.message
+    return lacking
 
 
 def play(players: list[Player]) -> int:

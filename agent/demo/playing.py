@@ -9,7 +9,8 @@ from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from agent.demo.processes import TILL, Platform, Station, eventually
+from agent.demo import desk
+from agent.demo.processes import Platform, Station, eventually
 from agent.demo.story import Act, Ask, Proof, Step, Story, filled
 from agent.errors import ControlError
 
@@ -30,12 +31,15 @@ class Played:
 
 @dataclass(slots=True)
 class Player:
-    """``stations`` by name. ``now`` gives the moment that fills the marks in the files."""
+    """``stations`` by name. ``now`` gives the moment that fills the marks in the files. ``lacking`` says
+    which devices (``scanner``, ``reader``) cannot be rehearsed here, and why: acts that need them are
+    skipped."""
 
     story: Story
     platform: Platform
     stations: Mapping[str, Station]
     now: Callable[[], datetime]
+    lacking: Mapping[str, str] = field(default_factory=dict)
     played: list[Played] = field(default_factory=list, init=False)
     proven: list[tuple[Act, Proof]] = field(default_factory=list, init=False)
     broken: list[str] = field(default_factory=list, init=False)
@@ -56,8 +60,8 @@ class Player:
 
     def _play(self, act: Act) -> None:
         station, system = self.stations[act.station], self.story.system
-        if station.scanner is None and any(step.scans for step in act.steps):
-            self.skipped.append(f"{act.title}：本机没有可以演练的扫码枪（Windows 没有虚拟串口），跳过")
+        for device in sorted(desk.needs(act.steps) & self.lacking.keys()):
+            self.skipped.append(f"{act.title}：{self.lacking[device]}，跳过这一幕")
             return
         for step in act.steps:
             if step.fault:
@@ -65,10 +69,15 @@ class Player:
             for name in step.beside:
                 station.drop(system, name, self.story.content(name, self.now()))
             station.drop(system, step.file, self.story.content(step.file, self.now()))
-            if step.scans:
-                scan(station, step)
+            before = desk.verdicts(station)
+            faults = desk.serve(station, self.story, step, self.now())
+            if step.card:  # it is out before the next one comes
+                self.played.append(self._await(act, step, station))
+                faults += desk.leave(station, step, before)
+            self.broken.extend(f"{act.title}：{step.file} {fault}" for fault in faults)
         for step in act.steps:
-            self.played.append(self._await(act, step, station))
+            if not step.card:
+                self.played.append(self._await(act, step, station))
 
     def _ask(self, act: Act, ask: Ask) -> None:
         """As ``his-agent SYSTEM …`` would; what the agent refuses is not as told."""
@@ -110,28 +119,6 @@ class Player:
                 yield f"{proof.downloads} 的下载文件有 {count} 个，应为 {proof.files} 个"
 
 
-def scan(station: Station, step: Step) -> None:
-    """Scan for a file that waits, one code after the other, each when the last one was judged."""
-    gun = station.scanner
-    if gun is None:
-        return
-    last: int = station.call("station.events", station=TILL)["last"]
-
-    def waiting() -> bool:
-        told = station.call("station.list")
-        opened = any(device["reason"] == "ready" for device in told["devices"])
-        return opened and any(wait["station"] == TILL for wait in told["waits"])
-
-    def judged() -> bool:
-        return bool(station.call("station.events", station=TILL, after=last)["events"])
-
-    eventually(waiting, f"{step.file} 等待扫码", PATIENCE_S)
-    for text in step.scans:
-        gun.send(text.encode("utf-8") + b"\r")
-        eventually(judged, f"{step.file} 的一次扫码", PATIENCE_S)
-        last = station.call("station.events", station=TILL, after=last)["last"]
-
-
 def rows_per_call(platform: Platform, transaction: str, keys: str = "") -> list[int]:
     """How many rows each call of a transaction brought, in the order in which the platform did them;
     ``keys``: only effects whose keys begin so."""
@@ -162,6 +149,9 @@ def differences(step: Step, results: tuple[dict[str, Any], ...]) -> Iterator[str
             yield f"结果说明了 {len(result.get('rows', ()))} 行，应为 {step.rows} 行"
         elif result["state"] == "accepted" and result.get("settled_by", step.settled_by) != step.settled_by:
             yield f"由 {result['settled_by']} 得知，应为 {step.settled_by}"
+        else:
+            given = result.get("data", {})
+            yield from (f"{name} 不是 {told}" for name, told in step.data.items() if given.get(name) != told)
 
 
 def _visible(folder: Path) -> list[PurePath]:

@@ -23,6 +23,7 @@ from typing import Any
 
 from agent.control import ControlClient, endpoint_at
 from agent.errors import AgentError, ControlError
+from agent.rehearsal.virtual_reader import VirtualReader
 from agent.rehearsal.virtual_scanner import VirtualScanner
 from agent.transport.base import TransportSettings
 from agent.transport.session import WebSession
@@ -131,7 +132,8 @@ class Station:
     """A workstation: one configuration, one data root, one agent.
 
     ``systems`` are the TOML settings of each system, ``keys`` what its keyring would hold;
-    ``data_root`` puts the agent's data elsewhere than under ``root``."""
+    ``data_root`` puts the agent's data elsewhere than under ``root``, ``devices`` are further sections of
+    its configuration."""
 
     root: Path
     systems: Mapping[str, Mapping[str, Any]]
@@ -140,6 +142,8 @@ class Station:
     folder_settings: Mapping[str, Any] = field(default_factory=dict)
     data_root: Path | None = None
     scanner: VirtualScanner | None = None
+    reader: VirtualReader | None = None
+    devices: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _data_key: str = field(
         default_factory=lambda: b64encode(token_bytes(32)).decode("ascii"), init=False, repr=False
@@ -163,6 +167,10 @@ class Station:
     def downloads(self, transaction: str) -> Path:
         return self.data / "downloads" / transaction
 
+    @property
+    def scans(self) -> Path:
+        return self.data / "scans"
+
     # -- the agent --------------------------------------------------------------------------------
     def write_config(self) -> None:
         """The agent's configuration; its folders are made by ``his-agent init`` when missing."""
@@ -181,6 +189,10 @@ class Station:
             lines += [f"[folders.{system}]", f'system = "{system}"', *_toml(self.folder_settings)]
         if self.scanner is not None:
             lines += ["[scanners.gun]", f'station = "{TILL}"', f"port = {json.dumps(self.scanner.path)}"]
+        if self.reader is not None:
+            lines += ["[readers.desk]", f'station = "{TILL}"', f"reader = {json.dumps(self.reader.name)}"]
+        for section, settings in self.devices.items():
+            lines += [f"[{section}]", *_toml(settings)]
         self.root.mkdir(parents=True, exist_ok=True)
         self.config.write_text("\n".join(lines) + "\n", "utf-8")
 
@@ -254,6 +266,8 @@ class Station:
         end(self.process)
         if self.scanner is not None:
             self.scanner.unplug()
+        if self.reader is not None:
+            self.reader.slot.pull()
 
 
 def _toml(settings: Mapping[str, Any]) -> Iterable[str]:

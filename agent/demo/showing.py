@@ -8,8 +8,16 @@ from typing import Any
 
 from agent.demo.playing import Played, Player
 from agent.demo.processes import Station
+from agent.demo.story import Step
 
 _WIDTH = 150
+_PLACES = {
+    "结果": "results",
+    "下载": "downloads",
+    "归档": "archive",
+    "被拒绝": "rejected",
+    "扫码读卡": "scans",
+}
 
 
 def show(players: Sequence[Player], stations: Mapping[str, Station]) -> None:
@@ -23,7 +31,13 @@ def show(players: Sequence[Player], stations: Mapping[str, Station]) -> None:
             console.print(player_proof, highlight=False)
     for name, station in stations.items():
         data = station.data
-        places = {"结果": "results", "下载": "downloads", "归档": "archive", "被拒绝": "rejected"}
+        places = {
+            "结果": "results",
+            "下载": "downloads",
+            "归档": "archive",
+            "被拒绝": "rejected",
+            "扫码读卡": "scans",
+        }
         told = "  ".join(f"{what} {data / folder}" for what, folder in places.items())
         console.print(f"{name} 的文件：{told}", soft_wrap=True)
     for player in players:
@@ -58,7 +72,7 @@ def _cells(played: Played) -> tuple[str, ...]:
             str(result.get("code", "")),
             str(result.get("attempts", "")),
             str(len(result.get("rows", ()))),
-            _remark(result),
+            _remark(played.step, result),
         )
     states = Counter(result["state"] for result in results)
     told = "、".join(f"{state} {count}" for state, count in states.items())
@@ -67,7 +81,9 @@ def _cells(played: Played) -> tuple[str, ...]:
     return (played.step.file, transaction, told, "", str(attempts), "", f"{len(results)} 个提交")
 
 
-def _remark(result: Mapping[str, Any]) -> str:
+def _remark(step: Step, result: Mapping[str, Any]) -> str:
+    if step.finding and result["state"] == "accepted":
+        return f"平台应答后由卡验证：{step.finding}"
     if result.get("errors"):
         return "；".join(f"{fault['field']} {fault['message']}" for fault in result["errors"])
     if result.get("settled_by") == "inquiry":

@@ -3,6 +3,8 @@
 A protocol ships its story as a package of data: ``story.toml`` and the files that it names. ::
 
     title = "…"
+    [card.name]                       # a social-security card of an invented person
+    version = "3.0"                   # and card_id, card_number, reset, social_number, name
     [[act]]
     title = "…"
     station = "hospital"              # the station whose HIS drops the files; "hospital" unless given
@@ -10,11 +12,15 @@ A protocol ships its story as a package of data: ``story.toml`` and the files th
     file = "01-….json"                # dropped as it is, the marks below filled in
     with = ["….pdf"]                  # files that it names, put beside it first
     scan = ["…", "…"]                 # what the station's scanner then scans for it, while it waits
+    verdicts = ["taken", "duplicate"] # what the person hears of each; "taken" of all unless given
+    card = "name"                     # what is put into the station's reader while it waits
+    finding = "genuine"               # how the card then judged the platform, where it is asked to
     fault = "lose-answer/ST007=1"     # a switch of the rehearsed platform, set before the file is dropped
     state = "accepted"                # what its final result must say; "accepted" unless given
     results = 1                       # how many results it has: a CSV may hold many submissions
     rows = 500                        # how many rows its result must tell of
     settled_by = "inquiry"            # "answer" unless given
+    data = { result = "1" }           # what the system's answer must say, as far as told
     [[act.proof]]                     # checked when the act is over
     ledger = "GYU102"                 # what the platform did, in order
     calls = [500, 500, 200]           # rows of each of the latest calls
@@ -40,6 +46,8 @@ from importlib.resources import files
 from pathlib import PurePath
 from typing import Any, Final
 
+from agent.rehearsal.virtual_card import Holder, Profile, profile
+
 HOSPITAL: Final = "hospital"
 _TEXTS: Final = frozenset({".json", ".csv", ".xml"})
 
@@ -56,6 +64,10 @@ class Step:
     rows: int | None = None
     settled_by: str = "answer"
     scans: tuple[str, ...] = field(default=(), repr=False)
+    verdicts: tuple[str, ...] = ()
+    card: str = ""
+    finding: str = ""
+    data: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +106,11 @@ class Story:
     title: str
     package: str
     acts: tuple[Act, ...] = field(repr=False)
+    cards: Mapping[str, Profile] = field(default_factory=dict, repr=False)
+
+    def with_cards(self) -> frozenset[str]:
+        """The stations that need a card reader."""
+        return frozenset(act.station for act in self.acts if any(step.card for step in act.steps))
 
     def content(self, name: str, now: datetime) -> bytes:
         """A file as it is dropped at a moment."""
@@ -111,9 +128,17 @@ def filled(raw: bytes, now: datetime) -> bytes:
 
 
 def load_story(system: str, package: str) -> Story:
-    """Read ``story.toml``. Raises TypeError for a key that is none."""
+    """Read ``story.toml``. Raises TypeError for a key that is none, KeyError for a card that is none."""
     table = tomllib.loads((files(package) / "story.toml").read_text(encoding="utf-8"))
-    return Story(system, table["title"], package, tuple(_act(item) for item in table["act"]))
+    cards = {name: _card(dict(item)) for name, item in table.get("card", {}).items()}
+    story = Story(system, table["title"], package, tuple(_act(item) for item in table["act"]), cards)
+    for step in (step for act in story.acts for step in act.steps if step.card):
+        cards[step.card]
+    return story
+
+
+def _card(table: dict[str, Any]) -> Profile:
+    return profile(table.pop("version"), Holder(**table))
 
 
 def _act(table: Mapping[str, Any]) -> Act:
@@ -130,7 +155,7 @@ def _act(table: Mapping[str, Any]) -> Act:
 
 def _step(table: dict[str, Any]) -> Step:
     beside, scans = tuple(table.pop("with", ())), tuple(table.pop("scan", ()))
-    return Step(beside=beside, scans=scans, **table)
+    return Step(beside=beside, scans=scans, verdicts=tuple(table.pop("verdicts", ())), **table)
 
 
 def _ask(table: dict[str, Any]) -> Ask:
