@@ -8,7 +8,7 @@ kept as received, since a signature covers them; :class:`Received` finds them un
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import quote, unquote_plus
@@ -22,6 +22,7 @@ _MOST_PAIRS: Final = 200
 
 _START = re.compile(r"(?:^|&)\s*([A-Za-z][A-Za-z0-9_]{0,63})\s*=")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+_UNENCODED = re.compile(r"[\s<>]")
 _BASE64_NAMES: Final = ("signature", "encryptkey", "encrpteddata", "encrypteddata")
 """Endings of names whose value is Base64: a plus sign in it is no blank, encoded or not."""
 
@@ -88,15 +89,18 @@ def _pairs(text: str) -> Iterator[tuple[str, str]]:
     starts = list(_START.finditer(text))
     if not starts or text[: starts[0].start()].strip() or len(starts) > _MOST_PAIRS:
         raise answer_refused("平台返回内容不是 key=value 格式", "no pairs")
-    for number, start in enumerate(starts):
-        end = starts[number + 1].start() if number + 1 < len(starts) else len(text)
-        yield start[1], _value(start[1].lower(), text[start.end() : end].strip())
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    written = [text[start.end() : end].strip() for start, end in zip(starts, ends, strict=True)]
+    whole = _is_encoded(written)
+    for start, value in zip(starts, written, strict=True):
+        yield start[1], _value(start[1].lower(), value, whole)
 
 
-def _value(name: str, written: str) -> str:
+def _value(name: str, written: str, whole: bool) -> str:
+    """``whole``: all values of the message are URL-encoded, also those without an escape."""
     if name.endswith(_BASE64_NAMES):
         return unquote_plus(written).replace(" ", "+")
-    if not _is_encoded(written):
+    if not whole and not _is_encoded([written]):
         return written
     try:
         return unquote_plus(written, errors="strict")
@@ -104,6 +108,9 @@ def _value(name: str, written: str) -> str:
         raise answer_refused("平台返回内容的编码不是 UTF-8", "escapes not utf-8") from None
 
 
-def _is_encoded(written: str) -> bool:
-    """What has blanks, angle brackets or letters beyond ASCII was not URL-encoded."""
-    return written.isascii() and not re.search(r"[\s<>]", written) and _ESCAPE.search(written) is not None
+def _is_encoded(written: Sequence[str]) -> bool:
+    """What has blanks, angle brackets or letters beyond ASCII was not URL-encoded; what was has an escape
+    somewhere, and then a plus sign is a blank."""
+    if any(not value.isascii() or _UNENCODED.search(value) for value in written):
+        return False
+    return any(_ESCAPE.search(value) for value in written)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from agent.clock import BEIJING
@@ -98,6 +98,20 @@ def test_what_is_written_is_read_by_a_stranger_and_by_us(pairs: dict[str, str]) 
         read = read_form(written)
         for name, value in pairs.items():
             assert read.value(name) == value.strip()
+
+
+@settings(deadline=None, max_examples=60)
+@given(text=VALUES.filter(lambda text: text == text.strip()))
+@example(text="order paid")
+def test_what_java_encodes_is_read_as_it_was_signed(text: str) -> None:
+    # URLEncoder writes a blank as a plus sign, also where a value needs no other escape.
+    signature = "aWP9FTnBRkBDaOmK+GDF/w=="
+    read = read_form(urlencode({"respcode": "00", "respmsg": text, "pltfirmsignature": signature}).encode())
+    assert read.pairs == (("respcode", "00"), ("respmsg", text), ("pltfirmsignature", signature))
+
+
+def test_a_plus_sign_in_text_that_is_not_url_encoded_stays() -> None:
+    assert read_form("respmsg=A+B 成功&respcode=00".encode()).value("respmsg") == "A+B 成功"
 
 
 @settings(deadline=None, max_examples=60)
