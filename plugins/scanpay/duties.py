@@ -16,16 +16,19 @@ from agent.events import Awaited, Duty, Forget, History, Identifier, JsonObject,
 from plugins.scanpay.bodies import LOCAL, Till
 from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, waiting
 from plugins.scanpay.keeping import BOOKING, name_of, unfinished
-from plugins.scanpay.orders import Order, State, cycles_of, order_of
+from plugins.scanpay.orders import Cycle, Order, State, has_known_differences, open_cycles, order_of
 from plugins.scanpay.settings import SYSTEM, Settings
 
 EVERY_S: Final = 1.0
 WANTED: Final = "cycle-wanted"
 """By hospcode, member operator and region: a message waits for this till's cycle."""
 CLOSING: Final = "cycle-closing"
-"""By hospcode, member busicycleno: when its sign-out was last begun."""
+"""By hospcode, member busicycleno: when it was last looked whether it can be closed."""
+TRIED: Final = "cycle-tried"
+"""By hospcode and transaction, member busicycleno: when its closing by that was last begun."""
 AGAIN: Final = timedelta(seconds=60)
-CLOSE_AGAIN: Final = timedelta(minutes=10)
+LOOK_AGAIN: Final = timedelta(seconds=10)
+TRY_AGAIN: Final = timedelta(minutes=10)
 _LOOKED_AT: Final = {LATE_LOOK: (State.NOT_PAID,), TOLD_PAID: (State.NOT_PAID, State.DISPUTED)}
 _REASON: Final = "医院系统未在规定时间内确认记账"
 
@@ -116,24 +119,40 @@ def _look(kind: str, order: Order, since: str, now: datetime, settings: Settings
 
 # -- signing out ------------------------------------------------------------------------------------
 def _signing_out(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
-    """After the configured time of the day, every cycle opened before it, once nothing keeps it open."""
+    """After the configured time of the day, every cycle opened before it."""
     if settings.sign_out_at is None:
         return
     local = watched.now.astimezone(BEIJING)
     due = datetime.combine(local.date(), settings.sign_out_at, BEIJING)
     if local < due:
         due -= timedelta(days=1)
-    tried = history.values(CLOSING, (settings.hospcode,))
-    for cycle in cycles_of(history, settings.hospcode):
-        if not cycle.open or not cycle.opened_at or datetime.fromisoformat(cycle.opened_at) >= due:
-            continue
-        if not _passed(tried.get(cycle.number, ""), CLOSE_AGAIN, watched.now):
-            continue
-        if any(unfinished(history, settings.hospcode, cycle.number)):
-            continue
+    looked = history.values(CLOSING, (settings.hospcode,))
+    for cycle in open_cycles(history, settings.hospcode):
+        before = bool(cycle.opened_at) and datetime.fromisoformat(cycle.opened_at) < due
+        if before and _passed(looked.get(cycle.number, ""), LOOK_AGAIN, watched.now):
+            yield from _closing(history, cycle, watched.now, settings.hospcode)
+
+
+def _closing(history: History, cycle: Cycle, now: datetime, hospcode: str) -> Iterator[Duty]:
+    yield Duty("looked", given=(Identifier(CLOSING, (hospcode,), _iso(now), cycle.number),))
+    transaction = _next_step(history, cycle.number, hospcode)
+    tried = history.value(TRIED, (hospcode, transaction), cycle.number) or ""
+    if transaction and _passed(tried, TRY_AGAIN, now):
         data = {"operatorid": cycle.operatorid, "busicycleno": cycle.number, "aae139": cycle.region}
-        begun = Identifier(CLOSING, (settings.hospcode,), _iso(watched.now), cycle.number)
-        yield Duty(name_of("sign-out", cycle.number), _submission("ST002", data, watched.now), given=(begun,))
+        begun = Identifier(TRIED, (hospcode, transaction), _iso(now), cycle.number)
+        name = name_of(f"close/{transaction}", cycle.number)
+        yield Duty(name, _submission(transaction, data, now), given=(begun,))
+
+
+def _next_step(history: History, number: str, hospcode: str) -> str:
+    """ST002 once nothing keeps the cycle open; ST099 first, where only that is missing. What differs then
+    waits for a person, and is not asked for again until an order has changed. "": nothing to do."""
+    wrong = {fault.rule for fault in unfinished(history, hospcode, number)}
+    if not wrong:
+        return "ST002"
+    if wrong == {"not_reconciled"} and not has_known_differences(history, hospcode, number):
+        return "ST099"
+    return ""
 
 
 def _submission(transaction: str, data: JsonObject, now: datetime) -> Submission:

@@ -244,11 +244,11 @@ def _with_cycle(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outco
     if draft.transaction == "ST001":
         number = text_of(outcome.data.get("busicycleno"))
         cycle = Cycle(till.hospcode, number, till.operatorid, till.region, at)
-        return _with(outcome, (cycle.fact(),), ()) if number else outcome
+        return _with(outcome, cycle.facts(), ()) if number else outcome
     till = replace(till, region=draft.memo.get(_CYCLE, till.region))
     number = text_of(draft.body.get("busicycleno"))
     closed = Cycle(till.hospcode, number, till.operatorid, till.region, at, open=False)
-    return _with(outcome, (closed.fact(),), (Forget("cycle", till.cycle_key),))
+    return _with(outcome, closed.facts(), (Forget("cycle", till.cycle_key), *closed.no_longer()))
 
 
 # -- looking again ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from typing import Final
 from agent.events import History, JsonObject
 from agent.hookspecs import Act, Acted, Asked, ProtocolAdapter
 from plugins.scanpay.adapter import ScanpayAdapter
-from plugins.scanpay.orders import Cycle, Order, State, cycles_of, orders_of, total_of
+from plugins.scanpay.orders import Cycle, Order, State, cycle_of, open_cycles, orders_of, total_of
 
 _TOLD: Final = {
     State.ASKED: "支付中",
@@ -28,7 +28,8 @@ def orders(adapter: ProtocolAdapter, history: History, asked: Asked) -> Acted:
         raise TypeError("acts of scan-to-pay are asked of its own adapter")
     hospcode = adapter.settings.hospcode
     wanted = asked.words[0] if asked.words else ""
-    cycles = [one for one in cycles_of(history, hospcode) if (one.number == wanted if wanted else one.open)]
+    known = cycle_of(history, hospcode, wanted) if wanted else None
+    cycles = (known,) if known else () if wanted else open_cycles(history, hospcode)
     found = [(cycle, orders_of(history, hospcode, cycle.number)) for cycle in cycles]
     lines = [line for cycle, listed in found for line in _lines(cycle, listed)]
     return Acted(

@@ -8,6 +8,7 @@ kind                key                           member               value
                                                                        of the cycle's reconciliation file it
                                                                        may have
 ``cycle-state``     hospcode                      busicycleno          :class:`Cycle` as JSON
+``cycle-open``      hospcode                      busicycleno          the same, while it is open
 ``reconciled``      hospcode, busicycleno                              ``clean``, or what is not
 ``reconciled``      hospcode, busicycleno         ``ledger``           :func:`fingerprint` of its orders then
 =================== ============================= ==================== ===================================
@@ -26,11 +27,12 @@ from enum import StrEnum
 from typing import Any, Final
 
 from agent import jsontext
-from agent.events import History, Identifier
+from agent.events import Forget, History, Identifier
 
 ORDER_STATE: Final = "order-state"
 CYCLE_ORDER: Final = "cycle-order"
 CYCLE_STATE: Final = "cycle-state"
+CYCLE_OPEN: Final = "cycle-open"
 RECONCILED: Final = "reconciled"
 CLEAN: Final = "clean"
 LEDGER: Final = "ledger"
@@ -134,8 +136,14 @@ class Cycle:
     opened_at: str
     open: bool = True
 
-    def fact(self) -> Identifier:
-        return Identifier(CYCLE_STATE, (self.hospcode,), _write(self), self.number)
+    def facts(self) -> tuple[Identifier, ...]:
+        """What an outcome gives to keep it so."""
+        kinds = (CYCLE_STATE, CYCLE_OPEN) if self.open else (CYCLE_STATE,)
+        return tuple(Identifier(kind, (self.hospcode,), _write(self), self.number) for kind in kinds)
+
+    def no_longer(self) -> tuple[Forget, ...]:
+        """What is over once it is closed."""
+        return () if self.open else (Forget(CYCLE_OPEN, (self.hospcode,), self.number),)
 
 
 def order_of(history: History, hospcode: str, orderid: str) -> Order | None:
@@ -166,9 +174,9 @@ def orders_of(history: History, hospcode: str, cycle: str) -> tuple[Order, ...]:
     return tuple(order for order in found if order is not None)
 
 
-def cycles_of(history: History, hospcode: str) -> tuple[Cycle, ...]:
-    """All cycles, the oldest first."""
-    found = (read_cycle(text) for text in history.values(CYCLE_STATE, (hospcode,)).values())
+def open_cycles(history: History, hospcode: str) -> tuple[Cycle, ...]:
+    """The cycles that are not signed out, the oldest first: few, however many there ever were."""
+    found = (read_cycle(text) for text in history.values(CYCLE_OPEN, (hospcode,)).values())
     return tuple(sorted(found, key=lambda cycle: (cycle.opened_at, cycle.number)))
 
 
@@ -184,6 +192,14 @@ def is_clean(history: History, hospcode: str, cycle: str) -> bool:
     if history.value(RECONCILED, (hospcode, cycle)) != CLEAN or over is None:
         return False
     return over == fingerprint(orders_of(history, hospcode, cycle))
+
+
+def has_known_differences(history: History, hospcode: str, cycle: str) -> bool:
+    """Whether the cycle's latest reconciliation, over its orders as they stand, found what a person has yet
+    to accept: another would find the same."""
+    state = history.value(RECONCILED, (hospcode, cycle))
+    over = history.value(RECONCILED, (hospcode, cycle), LEDGER)
+    return state not in (None, CLEAN) and over == fingerprint(orders_of(history, hospcode, cycle))
 
 
 def fingerprint(orders: Iterable[Order]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ from agent.demo.stage import eventually
 from agent.events import Conclusion, Draft, Finding, Forget, Identifier, Outcome, Submission, Verdict, Watched
 from agent.protocol.values import text_of
 from plugins.scanpay import disputing, duties, keeping
-from plugins.scanpay.orders import ORDER_STATE, Cycle, Order, State, as_ended, orders_of, read_order
+from plugins.scanpay.orders import (
+    LEDGER,
+    ORDER_STATE,
+    RECONCILED,
+    Cycle,
+    Order,
+    State,
+    as_ended,
+    fingerprint,
+    orders_of,
+    read_order,
+)
 from plugins.scanpay.settings import read_settings
 from tests.unit.scanpay.test_scanpay_planning import adapter, draft
 from tests.unit.scanpay.till import HOSPCODE, NOW, OPERATOR, Hospital, hospital, options, order, scan, served
@@ -305,10 +317,12 @@ def test_a_payment_found_after_it_was_told_as_not_paid_is_disputed_with_an_alarm
 
 
 # -- duties -------------------------------------------------------------------------------------------------
-def due(*facts: Identifier, at: datetime = NOW, drained: bool = True, **others: Any) -> list[str]:
+def due(
+    *facts: Identifier, at: datetime = NOW, drained: bool = True, giver: str = "", **others: Any
+) -> list[str]:
     settings = read_settings(options(**others))
     watched = Watched(at, first=False, drained=drained)
-    found = duties.duties(Held(*facts), watched, settings)
+    found = duties.duties(Held(*facts, giver=giver), watched, settings)
     return [duty.submission.transaction for duty in found if duty.submission]
 
 
@@ -328,13 +342,60 @@ def test_what_was_told_as_not_paid_is_looked_at_once_more_after_a_while() -> Non
     assert due(*order_facts, disputing.look_now(paid_order(State.NOT_PAID))) == ["ST009"]
 
 
+NIGHT = NOW.replace(hour=23, minute=30)
+CYCLE_1 = Cycle(HOSPCODE, "C1", OPERATOR, "0", NOW.isoformat())
+OPENED = CYCLE_1.facts()
+
+
+def compared(state: str, over: str) -> tuple[Identifier, ...]:
+    key = (HOSPCODE, "C1")
+    return Identifier(RECONCILED, key, state), Identifier(RECONCILED, key, over, LEDGER)
+
+
 def test_a_cycle_is_signed_out_at_its_hour_once_nothing_keeps_it_open() -> None:
-    cycle = Cycle(HOSPCODE, "C1", OPERATOR, "0", NOW.isoformat()).fact()
-    night = NOW.replace(hour=23, minute=30)
-    assert due(cycle, at=night, sign_out_at="23:30") == ["ST002"]
-    assert due(cycle, at=night - timedelta(minutes=1), sign_out_at="23:30") == []
-    assert due(cycle, *paid_order().facts(), at=night, sign_out_at="23:30") == []
-    assert due(cycle, at=night) == []
+    assert due(*OPENED, at=NIGHT, sign_out_at="23:30") == ["ST002"]
+    assert due(*OPENED, at=NIGHT - timedelta(minutes=1), sign_out_at="23:30") == []
+    assert due(*OPENED, at=NIGHT) == []
+    clean = (*paid_order().facts(), *compared("clean", fingerprint([paid_order()])))
+    assert due(*OPENED, *clean, at=NIGHT, sign_out_at="23:30") == ["ST002"]
+    closed = replace(CYCLE_1, open=False).facts()
+    assert due(*closed, *clean, at=NIGHT, sign_out_at="23:30") == []
+
+
+def test_a_cycle_that_only_lacks_its_reconciliation_is_reconciled_first() -> None:
+    paid = paid_order().facts()
+    assert due(*OPENED, *paid, at=NIGHT, sign_out_at="23:30") == ["ST099"]
+    stale = compared("clean", "other orders")
+    assert due(*OPENED, *paid, *stale, at=NIGHT, sign_out_at="23:30") == ["ST099"]
+    differs = compared("open 1", "other orders")
+    assert due(*OPENED, *paid, *differs, at=NIGHT, sign_out_at="23:30") == ["ST099"]
+
+
+def test_differences_over_the_same_orders_wait_for_a_person() -> None:
+    known = (*paid_order().facts(), *compared("open 1", fingerprint([paid_order()])))
+    assert due(*OPENED, *known, at=NIGHT, sign_out_at="23:30") == []
+
+
+@pytest.mark.parametrize("kept", ["asked", "disputed", "booking"])
+def test_what_keeps_a_cycle_open_is_waited_for_before_it_is_reconciled(kept: str) -> None:
+    held = paid_order(State(kept)) if kept != "booking" else paid_order()
+    waits = disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", NIGHT.isoformat(), "C1")
+    facts = (*held.facts(), waits) if kept == "booking" else held.facts()
+    assert due(*OPENED, *facts, at=NIGHT, sign_out_at="23:30", giver="inquiring") == []
+
+
+def test_a_closing_that_came_to_nothing_is_tried_again_after_a_while() -> None:
+    def tried(transaction: str, ago: timedelta) -> Identifier:
+        at = (NIGHT - ago).isoformat()
+        return Identifier(duties.TRIED, (HOSPCODE, transaction), at, "C1")
+
+    for transaction, facts in (("ST002", ()), ("ST099", paid_order().facts())):
+        short = tried(transaction, timedelta(minutes=9))
+        long = tried(transaction, timedelta(minutes=10))
+        assert due(*OPENED, *facts, short, at=NIGHT, sign_out_at="23:30") == []
+        assert due(*OPENED, *facts, long, at=NIGHT, sign_out_at="23:30") == [transaction]
+    looked = Identifier(duties.CLOSING, (HOSPCODE,), (NIGHT - timedelta(seconds=9)).isoformat(), "C1")
+    assert due(*OPENED, looked, at=NIGHT, sign_out_at="23:30") == []
 
 
 # -- orders whose message ended without an outcome ----------------------------------------------------------

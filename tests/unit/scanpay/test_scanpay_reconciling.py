@@ -4,7 +4,8 @@ it closed."""
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from agent.clock import BEIJING
 from agent.control import ControlClient, endpoint_at, error_code
 from agent.demo.stage import eventually
 from agent.errors import ControlError
-from tests.unit.scanpay.till import OPERATOR, Hospital, hospital, order, scan, served
+from plugins.scanpay import duties
+from plugins.scanpay.orders import RECONCILED, cycle_of
+from tests.unit.scanpay.till import HOSPCODE, OPERATOR, Hospital, Served, hospital, order, scan, served
 
 ONE = 1
 
@@ -112,6 +115,61 @@ def test_a_person_reconciles_without_a_his(tmp_path: Path) -> None:
 
         eventually(done, "reconciliation")
         assert sign_out(his, cycle) == "accepted"
+
+
+# -- by itself ------------------------------------------------------------------------------------------
+def opened_yesterday(his: Hospital, cycle: str) -> None:
+    """The cycle as if it had been left open overnight."""
+    assert his.daemon is not None
+    with his.daemon.outbox.write() as tx:
+        known = cycle_of(tx.history("scanpay"), HOSPCODE, cycle)
+        assert known is not None
+        before = replace(known, opened_at=(now() - timedelta(days=1)).isoformat())
+        tx.give_facts("scanpay", before.facts())
+
+
+AFTER_MIDNIGHT = 'sign_out_at = "00:00"'
+
+
+def closing(platform: Served) -> list[str]:
+    return [call for call in platform.calls() if call in ("ST099", "ST002")]
+
+
+@pytest.fixture
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looks every second whether a cycle can be closed, so that nobody waits for it."""
+    monkeypatch.setattr(duties, "LOOK_AGAIN", timedelta(seconds=1))
+
+
+@pytest.mark.usefixtures("often")
+def test_after_its_hour_a_cycle_is_reconciled_and_signed_out_by_itself(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url, AFTER_MIDNIGHT) as his:
+        cycle = signed_in(his)
+        his.send("ST007", {**order("D1", ONE), **scan(ONE, now())})
+        opened_yesterday(his, cycle)
+        eventually(lambda: closing(platform) == ["ST099", "ST002"], "the sign-out", 40)
+        assert platform.effects()[-1] == (f"closed:{cycle}", 1)
+        assert his.send("ST007", {**order("D2", ONE), **scan(ONE, now())})["state"] == "accepted"
+        assert len(platform.built.platform.world.cycles) == 2
+
+
+@pytest.mark.usefixtures("often")
+def test_a_difference_found_at_night_keeps_the_cycle_open_until_a_person_accepts_it(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url, AFTER_MIDNIGHT) as his:
+        cycle = signed_in(his)
+        his.send("ST007", {**order("D1", ONE), **scan(ONE, now())})
+        platform.faults("statement_missing=on:ST099")
+        opened_yesterday(his, cycle)
+        eventually(lambda: reconciled(his, cycle) == "open 1", "the reconciliation")
+        assert sign_out(his, cycle) == "invalid"
+        act(his, "accept", cycle, "D1", why="已与平台核对")
+        eventually(lambda: closing(platform) == ["ST099", "ST002"], "the sign-out", 40)
+
+
+def reconciled(his: Hospital, cycle: str) -> str | None:
+    assert his.daemon is not None
+    with his.daemon.outbox.write() as tx:
+        return tx.history("scanpay").value(RECONCILED, (HOSPCODE, cycle))
 
 
 @pytest.mark.parametrize("words", [("nobody", "C1"), ("accept", "C1"), ("differences", "")])
