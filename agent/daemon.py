@@ -48,7 +48,9 @@ from agent.waiting.room import Speaker
 STOP_WITHIN_S: Final = 20.0
 CUT_WITHIN_S: Final = 2.0
 """For those whose exchange was cut, to store that its outcome is unknown."""
-DRAIN_WITHIN_S: Final = STOP_WITHIN_S - CUT_WITHIN_S - 1.0
+ANSWERED_WITHIN_S: Final = 1.0
+"""For requests of the control endpoint that are under way."""
+DRAIN_WITHIN_S: Final = STOP_WITHIN_S - CUT_WITHIN_S - ANSWERED_WITHIN_S - 1.0
 ASKED_S: Final = 0.5
 """How often the main thread looks for a signal: on Windows an endless wait lets none through."""
 DATABASE: Final = "outbox.db"
@@ -134,7 +136,7 @@ class Daemon:
         else:
             self.replies.write_due()
             self.replies.mark()
-        self.control.stop()
+        self.control.stop(ANSWERED_WITHIN_S)
         crash_point("daemon.before_close")
         self.upkeep.stopped()
         self.outbox.close()
@@ -142,7 +144,7 @@ class Daemon:
 
     def report_life(self) -> None:
         """Tell the service manager that every worker is alive; be silent, and log why, when one is not."""
-        lifeless = self.supervisor.lifeless()
+        lifeless = self.supervisor.lifeless() + (() if self.control.serving else ("control",))
         if lifeless and lifeless != self._lifeless:
             log.error("workers give no sign of life", workers=list(lifeless))
         self._lifeless = lifeless

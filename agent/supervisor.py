@@ -81,6 +81,7 @@ class Supervisor:
         backoff = Backoff(first_s=0.5, cap_s=60.0)
         while not self._stopping.is_set():
             started = self._clock.monotonic()
+            pulse.promise(pulse.FOREIGN_STEP_S)  # also for a worker that has made no promise of its own yet
             try:
                 worker.work()
             except Exception as error:  # noqa: BLE001 - the border of every thread: shown, logged, restarted

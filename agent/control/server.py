@@ -55,6 +55,11 @@ class ControlServer:
         )
         self._thread.start()
 
+    @property
+    def serving(self) -> bool:
+        """Whether requests are taken."""
+        return self._thread.is_alive()
+
     def stop(self, timeout_s: float = 2.0) -> None:
         """Take no more requests; those under way may end within ``timeout_s``, answers included."""
         if self._wake is None or self._stopping.is_set():

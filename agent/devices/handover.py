@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from agent import pulse
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.logs import get_logger
@@ -31,6 +32,7 @@ class Handover:
         has seen no answer then, and scans again."""
         backoff = Backoff(first_s=0.2, cap_s=5.0)
         while True:
+            pulse.beat()
             try:
                 return act()
             except Exception:  # the border to whoever stores: shown, logged, tried again

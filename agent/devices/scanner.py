@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
+from agent import pulse
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.devices.handover import Handover
@@ -115,6 +116,7 @@ class ScannerSource:
     def run(self) -> None:
         """Until ``stopping`` is set."""
         while not self._stopping.is_set():
+            pulse.promise(pulse.FOREIGN_STEP_S)
             if not self._wanted:
                 self._set(IDLE)
                 self._pause(_LOOK_S)
@@ -134,6 +136,7 @@ class ScannerSource:
         self._ready(link)
         try:
             while self._wanted and not self._stopping.is_set():
+                pulse.beat()
                 for code in link.read():
                     self._hand_over(code, link)
                 self._discarded = before + link.discarded

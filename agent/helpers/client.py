@@ -63,21 +63,25 @@ class HelperProcess:
             return value
 
     def close(self) -> None:
-        """End the process. A call under way in another thread is waited for."""
+        """End the process. A call under way in another thread ends at once, as if the helper had died."""
+        self._closed = True
+        run = self._run
+        if run is not None:
+            run.kill()
         with self._lock:
-            self._closed = True
             self._end()
 
     # -- starting and ending ------------------------------------------------------------------------
     def _running(self) -> HelperRun:
-        if self._closed:
-            raise self._unavailable("已停用", "程序正在退出", "closed")
+        self._demand_open()
         if self._run is not None and not self._run.alive:
             log.warning("helper ended between calls", helper=self.name)
             self._end()
-        if self._run is None:
-            self._run = self._start()
-        return self._run
+        return self._run or self._start()
+
+    def _demand_open(self) -> None:
+        if self._closed:
+            raise self._unavailable("已停用", "程序正在退出", "closed")
 
     def _start(self) -> HelperRun:
         if self._clock.monotonic() < self._not_before:
@@ -89,10 +93,12 @@ class HelperProcess:
             raise self._unavailable(
                 "无法启动", "请检查配置中的命令和文件权限", f"errno {error.errno}"
             ) from None
+        self._run = run  # from here on ``close`` finds it
         try:
+            self._demand_open()
             self._greet(run.read(self._settings.start_within_s))
         except HelperError:
-            run.end()
+            self._end()
             self._pause()
             raise
         log.info("helper started", helper=self.name, process=run.process_id)

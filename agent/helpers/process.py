@@ -87,6 +87,10 @@ class HelperRun:
                 details={"helper": self._name},
             ) from None
 
+    def kill(self) -> None:
+        """End the process at once; may be called while another thread reads or writes."""
+        self._process.kill()
+
     def end(self) -> None:
         """End the process, kindly at first: the end of its input ends it, also within a call."""
         with contextlib.suppress(OSError):

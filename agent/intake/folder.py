@@ -102,6 +102,8 @@ class FolderIntake:
         try:
             taken = self._take()
             readable = self._read()
+            if self.stopping.is_set():
+                return False  # what the stop may have cut short is read again at the next start
             moved = self._advance() or self._attend() or (taken and readable)
             self.drained |= not moved and readable and not self._queue and self.source.is_empty()
         except SourceError as error:

@@ -175,6 +175,8 @@ class WaitingRoom:
         """The scan and what it completes are one commit."""
         speaker = self.speakers[view.system]
         new = completed(view, reading, event.received_at, speaker.adapter, speaker.preparation)
+        if new.faults and self.stopping.is_set():
+            raise StoreError("代理程序正在停止，这次扫码没有登记", hint="启动后请再扫一次")
         if self.authenticates(view) and not new.faults:
             self.cards.hold(view.submission, event)
         with self.outbox.write() as tx:

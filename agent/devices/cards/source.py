@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
+from agent import pulse
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.devices.cards.model import (
@@ -123,6 +124,7 @@ class CardSource:
     def run(self) -> None:
         """Until ``stopping`` is set."""
         while not self._stopping.is_set():
+            pulse.promise(pulse.FOREIGN_STEP_S)
             if self._want is Want.NOTHING:
                 if self._state is not IDLE:
                     self._set(IDLE)
@@ -180,6 +182,7 @@ class CardSource:
             while self._answer is None:
                 if self._stopping.is_set() or self._clock.monotonic() >= deadline:
                     return Conclusion(event_id, Finding.LATE)
+                pulse.beat()
                 session.keep()
                 self._pause(_KEEP_S)
             (proofs,) = self._answer

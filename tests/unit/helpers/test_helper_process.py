@@ -16,6 +16,7 @@ import pytest
 import agent.helpers
 from agent.backoff import Backoff
 from agent.clock import Clock, ManualClock, SystemClock
+from agent.demo.processes import eventually
 from agent.errors import HelperDied, HelperRefused, HelperTimedOut, HelperUnavailable
 from agent.helpers.client import HelperProcess
 from agent.helpers.process import HelperSettings
@@ -169,6 +170,39 @@ def test_a_closed_helper_is_gone_and_stays_so(helper: HelperProcess) -> None:
     assert not process.is_running()
     with pytest.raises(HelperUnavailable, match="已停用"):
         helper.call("add", {})
+
+
+def test_closing_ends_a_call_under_way(helper: HelperProcess, tmp_path: Path) -> None:
+    mark, ended = tmp_path / "hung", []
+
+    def call() -> None:
+        with pytest.raises(HelperDied) as caught:
+            helper.call("hang", {"mark": str(mark)}, within_s=600)
+        ended.append(caught.value.code)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    eventually(mark.exists, "the call under way")
+    helper.close()
+    caller.join(20)
+    assert ended == ["helper_died"]
+    assert helper.process_id is None
+
+
+def test_closing_ends_a_start_under_way() -> None:
+    deaf, ended = odd("deaf", start_within_s=600), []
+
+    def call() -> None:
+        with pytest.raises(HelperDied) as caught:
+            deaf.call("add", {})
+        ended.append(caught.value.code)
+
+    caller = threading.Thread(target=call)
+    caller.start()
+    eventually(lambda: deaf.process_id is not None, "the process")
+    deaf.close()
+    caller.join(20)
+    assert ended == ["helper_died"]
 
 
 def test_a_helper_ends_when_its_agent_is_gone_even_within_a_call(tmp_path: Path) -> None:
