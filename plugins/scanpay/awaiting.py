@@ -6,8 +6,10 @@ from dataclasses import replace
 from typing import Final
 
 from agent.catalog import Catalog
+from agent.catalog.spelling import find
 from agent.events import Decoded, Reading, Submission
 from agent.protocol.awaiting import code_place, taken
+from agent.protocol.values import text_of
 from plugins.scanpay.scanning import HOLDER_FIELDS, code_field
 from plugins.scanpay.settings import Settings
 
@@ -15,6 +17,8 @@ ECREDENTIAL: Final = "ecredential"
 _SAMPLE: Final = "0" * 28
 _HOLDER: Final = dict(zip(HOLDER_FIELDS, ("0" * 16, "01", "0" * 18, "待扫码"), strict=True))
 """What decoding will give, in its form; without a decoder the HIS has to give it."""
+_PAYER: Final = {"idno": "pidno", "username": "pname"}
+"""Where ST007 says once more who holds the code."""
 
 
 def awaited(
@@ -28,4 +32,10 @@ def awaited(
     whole = taken(submission, places, reading)
     if reading is not None or settings.decoder.kind == "none":
         return whole
-    return replace(whole, decoded=Decoded(_HOLDER))
+    return replace(whole, decoded=Decoded({**_HOLDER, **_payer(submission)}))
+
+
+def _payer(submission: Submission) -> dict[str, str]:
+    """Whom the HIS expects: until the scan, nobody else holds the code."""
+    named = {field: text_of(find(submission.data, payer)) for field, payer in _PAYER.items()}
+    return {field: text for field, text in named.items() if text}
