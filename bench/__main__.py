@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "attachments": lambda bench: {"attachments": bench.attachments()},
     "rows": lambda bench: {"rows": bench.rows()},
     "scan": lambda bench: {"scan": bench.scans()},
+    "till": lambda bench: {"till": bench.till()},
     "starts": lambda bench: {"starts": bench.starts()},
 }
 

@@ -149,7 +149,7 @@ def first_delivery(station: Workstation, platform: Platform) -> float:
             if time.monotonic() > deadline or daemon.process.poll() is not None:
                 raise AssertionError(f"nothing was delivered: {station.root}")
             time.sleep(0.05)
-        first = platform.first_arrival()
+        first = platform.arrival(0)
     return (first - daemon.spawned_ns) / 1e9
 
 

@@ -67,9 +67,14 @@ def question(number: int) -> JsonObject:
     return {"transaction": "GYD051", "id": f"ASK-{number:05d}", "data": data, "now": True}
 
 
-def fees_csv(rows: int) -> Iterator[str]:
+def fees_id(stay: int) -> str:
+    return f"FEES-{stay}"
+
+
+def fees_csv(rows: int, stay: int = 1) -> Iterator[str]:
     """The lines of a CSV with ``rows`` fees of one stay."""
-    fixed = {"transaction": "GYU102", "id": "FEES", "rows": str(rows), **PERSON, **STAY}
+    fixed = {"transaction": "GYU102", "id": fees_id(stay), "rows": str(rows), **PERSON, **STAY}
+    fixed["akc190"] = f"Z{stay:09d}"
     fixed |= {"alc002": "1", "aka130": "72"}
     yield from (f"#{key}={value}" for key, value in fixed.items())
     row = {
@@ -127,7 +132,8 @@ class Ministry(Run):
         if code in COUNTED:
             self.bodies.append(body)
         self.arrived.append(arrived)
-        return self.made[code][number] if code in COUNTED else self.made[code][0]
+        made = self.made[code]
+        return made[number % len(made)] if code in COUNTED else made[0]
 
     def report(self) -> bytes:
         """What was sent: the fees' numbers in order, the files' digests in order."""

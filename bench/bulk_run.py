@@ -87,11 +87,19 @@ class Inbox:
 
     def wait(self, result: Path) -> dict[str, Any]:
         deadline = time.monotonic() + PATIENCE_S
-        while not result.exists():
+        while not (told := self.told(result)):
             if self.daemon.process.poll() is not None or time.monotonic() > deadline:
                 raise AssertionError(f"no result: {self.station.root}")
             time.sleep(0.002)
+        return told
+
+    def told(self, result: Path) -> dict[str, Any]:
+        """The final result, empty while there is none; fails unless it says accepted."""
+        if not result.exists():
+            return {}
         told: dict[str, Any] = json.loads(result.read_bytes())
+        if not told["final"]:
+            return {}
         if told["state"] != "accepted":
             raise AssertionError(f"{told['state']} {told['code']} {told['message']}: {self.station.root}")
         return told
@@ -175,7 +183,7 @@ def rows(station: Workstation, platform: Platform, count: int) -> dict[str, floa
         with memory.watched():
             began = time.perf_counter()
             inbox.put("fees.csv", content)
-            told = inbox.wait(inbox.result("fees.csv", "FEES"))
+            told = inbox.wait(inbox.result("fees.csv", bulk.fees_id(1)))
             seconds = time.perf_counter() - began
     if platform.report()["fees"] != [bulk.fee_number(number) for number in range(count)]:
         raise AssertionError("the fees did not arrive completely and in order")

@@ -13,7 +13,8 @@ from typing import Any
 
 from agent import jsontext
 from agent.keys import DATA_KEY
-from bench import plain, workload
+from agent.rehearsal.virtual_scanner import VirtualScanner
+from bench import plain, till, workload
 from bench.workload import REPOSITORY
 
 MINISTRY = "ministry"
@@ -31,6 +32,10 @@ class Workstation:
     @property
     def config(self) -> Path:
         return self.root / "his-agent.toml"
+
+    @property
+    def control(self) -> Path:
+        return self.root / "control.sock"
 
     @property
     def inbox(self) -> Path:
@@ -80,6 +85,15 @@ class Workstation:
         return [json.loads(path.read_bytes())["state"] for path in self.results.glob("*.result.json")]
 
 
+@dataclass(frozen=True)
+class Shop:
+    """One agent for two systems: the ministry's bulk, and a till with its scanner."""
+
+    bulk: Workstation
+    till: Workstation
+    gun: VirtualScanner
+
+
 def install(
     root: Path, system: str, url: str, keys: workload.Keys, data_key: bytes | None = None
 ) -> Workstation:
@@ -87,25 +101,60 @@ def install(
     handed = {DATA_KEY: b64encode(data_key or secrets.token_bytes(32)).decode()}
     lines = [f"[systems.{system}]", f'url = "{url}"']
     if system == MINISTRY:
-        lines += [f'access_key = "{workload.ACCESS_KEY}"', f'province = "{workload.PROVINCE}"']
-        handed["ministry/own-private"] = keys.own
-        handed["ministry/peer-public"] = keys.platform_public.to_pem()
+        lines += _MINISTRY_SETTINGS
+        handed |= _ministry_keys(keys)
     _install_plugin(root / "site")
     station = Workstation(root, system, handed)
     # No interim results: the number of files in the results folder tells when a run has ended.
-    text = [
+    _configure(station, ["answer_within_s = 3600"], lines)
+    return station
+
+
+def install_shop(
+    root: Path,
+    bulk_url: str,
+    keys: workload.Keys,
+    till_url: str,
+    till_keys: dict[str, str],
+    gun: VirtualScanner,
+) -> Shop:
+    """Settings that nobody changed but for what a site has to say."""
+    handed = {
+        DATA_KEY: b64encode(secrets.token_bytes(32)).decode(),
+        **_ministry_keys(keys),
+        **till_keys,
+    }
+    lines = [f"[systems.{MINISTRY}]", f'url = "{bulk_url}"', *_MINISTRY_SETTINGS, f"[systems.{till.SCANPAY}]"]
+    lines += [
+        f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in till.settings(till_url).items()
+    ]
+    lines += ["[scanners.gun]", f'station = "{till.STATION}"', f'port = "{gun.path}"']
+    _install_plugin(root / "site")
+    bulk = Workstation(root, MINISTRY, handed)
+    _configure(bulk, [], lines)
+    return Shop(bulk, Workstation(root, till.SCANPAY, handed), gun)
+
+
+_MINISTRY_SETTINGS = [f'access_key = "{workload.ACCESS_KEY}"', f'province = "{workload.PROVINCE}"']
+
+
+def _ministry_keys(keys: workload.Keys) -> dict[str, str]:
+    return {"ministry/own-private": keys.own, "ministry/peer-public": keys.platform_public.to_pem()}
+
+
+def _configure(station: Workstation, agent: list[str], sections: list[str]) -> None:
+    control = f"path = {json.dumps(str(station.control))}"
+    lines = [
         "[agent]",
         "data = 'data'",
-        "answer_within_s = 3600",
-        "",
+        *agent,
         "[log]",
         'console = "never"',
-        "",
-        *lines,
-        "",
+        "[control]",
+        control,
+        *sections,
     ]
-    station.config.write_text("\n".join(text), encoding="utf-8")
-    return station
+    station.config.write_text("\n".join([*lines, ""]), encoding="utf-8")
 
 
 def _install_plugin(site: Path) -> None:

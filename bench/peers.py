@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from bench.workload import REPOSITORY, Keys
@@ -28,9 +29,9 @@ class Platform:
     def count(self) -> int:
         return int(self._ask("count"))
 
-    def first_arrival(self) -> int:
-        """When the first byte of the first message arrived (ns)."""
-        return int(self._ask("first"))
+    def arrival(self, place: int) -> int:
+        """When the first byte of a message arrived (ns), by its place among all."""
+        return int(self._ask(f"arrival/{place}"))
 
     def arrivals(self, expected: int) -> list[int]:
         """When each message's first byte arrived (ns); fails unless each came once, in order."""
@@ -64,6 +65,13 @@ def platform(seconds: float, keys: Keys | None = None, count: int = 0) -> Iterat
 def ministry(keys: Keys, rows: int, uploads: int) -> Iterator[Platform]:
     """A platform that takes so many fees, so many uploads of files, and any question."""
     with _serving(["bench.bulk", str(rows), str(uploads)], keys) as there:
+        yield there
+
+
+@contextlib.contextmanager
+def till(keys: Path) -> Iterator[Platform]:
+    """Scan-to-pay's platform with the rehearsal keys of a folder."""
+    with _serving(["bench.till", str(keys)], None) as there:
         yield there
 
 

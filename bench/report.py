@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from bench.bare import CLIENTS
-from bench.figures import Target, middle, ratio
+from bench.figures import Target, middle, percentile, ratio
 from bench.rounds import Series
 
 Findings = dict[str, Any]
@@ -56,6 +56,8 @@ def targets(findings: Findings) -> list[Target]:
             Target("last character of a scan to its commit, p50", middle(scans["p50"]), 10, "ms"),
             Target("the same, p99", middle(scans["p99"]), 20, "ms"),
         ]
+    for name, millis in findings.get("till", {}).items():
+        found.append(Target(f"scan to first byte of ST007, {name}, p99", percentile(millis, 0.99), 60, "ms"))
     if starts := findings.get("starts"):
         found += [
             Target("first delivery after start", middle(starts["empty"]), 0.8, "s"),
@@ -74,6 +76,8 @@ def text(findings: Findings) -> str:
     if syncs := findings.get("syncs"):
         rows = [[kind, f"{number:.2f}"] for kind, number in syncs.items()]
         parts.append(_table("waits for the disk", ["synced", "per message"], rows))
+    if series := findings.get("till"):
+        parts.append(_till(series))
     reached = targets(findings)
     if reached:
         parts.append(
@@ -109,6 +113,19 @@ def _clients(series: Series) -> str:
 
     rows = [[each, of(each, "cpu_ms"), of(each, "per_second"), of(each, "import_ms")] for each in CLIENTS]
     return _table("HTTP clients, 1 KB at 0 ms", ["", "CPU ms/post", "posts/s", "import ms"], rows)
+
+
+def _till(series: Series) -> str:
+    rows = [
+        [
+            name,
+            str(len(millis)),
+            *(f"{percentile(millis, part):.1f}" for part in (0.5, 0.99)),
+            f"{max(millis):.1f}",
+        ]
+        for name, millis in series.items()
+    ]
+    return _table("scan to first byte of ST007, ms", ["", "payments", "p50", "p99", "most"], rows)
 
 
 def _judged(target: Target) -> list[str]:

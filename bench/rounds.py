@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from bench import agent_run, bulk_run, plain, scan_run
+from bench import agent_run, bulk_run, plain, scan_run, till, till_run
 from bench.backlog import workstation_with_backlog
 from bench.bare import CLIENTS
 from bench.figures import percentile
-from bench.install import MINISTRY, Workstation, install
+from bench.install import MINISTRY, Workstation, install, install_shop
 from bench.peers import Platform, ministry, platform
+from bench.peers import till as till_platform
+from bench.scan_run import virtual_scanner
 from bench.syncs import syncs_per_message
 from bench.workload import REPOSITORY, Keys
 
@@ -38,6 +40,7 @@ class Size:
     uploads: int = 8
     rows: int = 100_000
     scans: int = 500
+    payments: int = 200
 
 
 QUICK = Size(
@@ -51,6 +54,7 @@ QUICK = Size(
     uploads=1,
     rows=3_000,
     scans=200,
+    payments=15,
 )
 
 
@@ -123,6 +127,19 @@ class Bench:
             series["p50"].append(percentile(taken, 0.50))
             series["p99"].append(percentile(taken, 0.99))
         return series
+
+    def till(self) -> Series:
+        """From a scan to the first byte of its payment, milliseconds, by phase and way. One run: it has
+        hundreds of each."""
+        self.say("till")
+        rows = self.size.rows
+        with self._scratch() as scratch, ministry(self.keys, rows, 0) as bulk:
+            till_keys = till.make_keys(scratch / "keys")
+            with till_platform(scratch / "keys") as platform, virtual_scanner() as gun:
+                shop = install_shop(scratch, bulk.url, self.keys, platform.url, till_keys, gun)
+                peers = till_run.Peers(bulk, platform)
+                taken = till_run.latencies(shop, peers, self.size.payments, rows)
+        return {f"{phase} {way}": millis for (phase, way), millis in taken.items()}
 
     def starts(self) -> Series:
         """Start of the process to first byte: with one file in the inbox, and with a backlog."""

@@ -23,7 +23,7 @@ def latencies(folder: Path, scans: int) -> list[float]:
     """Milliseconds of each scan, one after the other; every scan is durable before the next."""
     committed = threading.Semaphore(0)
     moments: list[float] = []
-    with _store(folder / "scans.db") as commit, _scanner() as gun:
+    with _store(folder / "scans.db") as commit, virtual_scanner() as gun:
 
         def deliver(event: Event) -> ScanVerdict:
             commit(event)
@@ -57,7 +57,7 @@ def _store(path: Path) -> Iterator[Callable[[Event], None]]:
 
 
 @contextlib.contextmanager
-def _scanner() -> Iterator[VirtualScanner]:
+def virtual_scanner() -> Iterator[VirtualScanner]:
     gun = VirtualScanner()
     yield gun
     gun.unplug()

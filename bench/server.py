@@ -98,8 +98,8 @@ class Peer(asyncio.Protocol):
             self._transport.write(http(b"{}"))
         elif command == b"count":
             self._transport.write(http(b"%d" % len(self._run.arrived)))
-        elif command == b"first":
-            self._transport.write(http(b"%d" % self._run.arrived[0]))
+        elif command.startswith(b"arrival/"):
+            self._transport.write(http(b"%d" % self._run.arrived[int(command[8:])]))
         else:
             self._transport.write(self._run.report())
 
