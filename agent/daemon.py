@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import signal
 import threading
+from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -17,6 +19,7 @@ from agent.control.server import ControlServer
 from agent.desk import Desk
 from agent.disk import PRIVATE, make_folder
 from agent.faults import crash_point
+from agent.glances import Glance
 from agent.hookspecs import ProtocolAdapter
 from agent.housekeeping import Housekeeping
 from agent.intake.control_files import ControlFiles
@@ -69,8 +72,10 @@ class Daemon:
         keys: KeyRing,
         clock: Clock | None = None,
         manager: ServiceManager | None = None,
+        glances: Mapping[Path, Glance] | None = None,
     ) -> None:
         self.config = config
+        self.glances = glances or {}
         self.registry = registry
         self.keys = keys
         self.clock = clock or SystemClock()
@@ -223,7 +228,7 @@ class Daemon:
         plain = plain_rules(folder)
         return FolderIntake(
             folder=folder.name,
-            source=FolderSource(folder_settings(folder), self.clock),
+            source=FolderSource(folder_settings(folder), self.clock, self.glances.get(folder.inbox)),
             rules=reading_rules(folder.system, system.adapter.catalog, plain),
             adapter=system.adapter,
             outbox=self.outbox,
@@ -320,10 +325,15 @@ def folder_settings(folder: FolderConfig) -> FolderSettings:
 
 
 def run(
-    config: AgentConfig, registry: Registry, keys: KeyRing, manager: ServiceManager | None = None
+    config: AgentConfig,
+    registry: Registry,
+    keys: KeyRing,
+    manager: ServiceManager | None = None,
+    glances: Mapping[Path, Glance] | None = None,
 ) -> None:
-    """Run until SIGINT, SIGTERM (Ctrl-C, Ctrl-Break) or the ``stop`` verb. Raises what ``start`` does."""
-    daemon = Daemon(config, registry, keys, manager=manager)
+    """Run until SIGINT, SIGTERM (Ctrl-C, Ctrl-Break) or the ``stop`` verb. ``glances``: at the inboxes,
+    before. Raises what ``start`` does."""
+    daemon = Daemon(config, registry, keys, manager=manager, glances=glances)
     _stop_on_signals(daemon)
     serve(daemon)
 

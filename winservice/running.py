@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agent import logs
+from agent.clock import SystemClock
 from agent.config import load
+from agent.glances import glance_at
 from agent.keys import KeyRing
 from agent.registry import Registry
 from agent.service.manager import ServiceManager
@@ -31,13 +33,15 @@ def run(
     """
     registry = Registry()
     config = load(path, registry.options)
+    clock = SystemClock()
+    glances = glance_at((folder.inbox for folder in config.folders), clock)
     ring = KeyRing(allow=config.keys.allow_backends, devices=registry.open_hardware_key)
     logs.configure(config.log, also=handlers)
 
     from agent.daemon import Daemon, serve  # after logs, as the command line does
 
     try:
-        daemon = Daemon(config, registry, ring, manager=manager)
+        daemon = Daemon(config, registry, ring, clock, manager, glances)
         daemon.asked_to_stop = asked_to_stop
         keeper = ShareKeeper.of(config, ring, daemon.clock, daemon.stopping, connect)
         if keeper is not None:

@@ -27,11 +27,14 @@ _LARGEST: Final = 1024 * 1024
 def command(session: Session, keys_from_stdin: bool) -> None:
     from agent import logs
     from agent.clock import SystemClock
+    from agent.glances import glance_at
     from agent.keys import KeyRing
     from agent.registry import Registry
 
     registry = Registry()
     config = session.load(registry)
+    clock = SystemClock()
+    glances = glance_at((folder.inbox for folder in config.folders), clock)
     ring = KeyRing(
         allow=config.keys.allow_backends,
         held=_keys() if keys_from_stdin else None,
@@ -43,7 +46,7 @@ def command(session: Session, keys_from_stdin: bool) -> None:
     from agent.service.systemd import manager_of
 
     try:
-        run(config, registry, ring, manager_of(os.environ, SystemClock()))
+        run(config, registry, ring, manager_of(os.environ, clock), glances)
     except Exception:
         logs.get_logger(__name__).exception("agent ended by an error")
         raise

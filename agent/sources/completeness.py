@@ -8,6 +8,7 @@ import stat
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from agent.glances import Glance
 from agent.sources.arrivals import Arrival
 from agent.sources.event_ids import Mark
 from agent.sources.settings import FolderSettings
@@ -62,12 +63,15 @@ def judge(arrival: Arrival, settings: FolderSettings, now: float) -> Judgement:
     return Judgement(Verdict.INCOMPLETE, info, again_at=min(again_at, overdue_at))
 
 
-def first_look(arrival: Arrival, settings: FolderSettings, now: float) -> None:
-    """Note which file it is and how it looks, so that it settles while it waits behind others."""
+def first_look(arrival: Arrival, settings: FolderSettings, now: float, before: Glance) -> None:
+    """Note which file it is and how it looks, so that it settles while it waits behind others, or since
+    the glance ``before``."""
     with contextlib.suppress(OSError):  # judged when its turn comes
         info = os.lstat(f"{settings.inbox}{os.sep}{arrival.name}")
         arrival.inode = info.st_ino
-        _settled_at(arrival, info, settings, now)
+        looks = (info.st_size, info.st_mtime_ns)
+        known = before.knows(arrival.name, looks)
+        _settled_at(arrival, info, settings, before.at if known else now)
 
 
 def patience_s(settings: FolderSettings) -> float:

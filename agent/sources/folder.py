@@ -15,6 +15,7 @@ from datetime import datetime
 
 from agent.clock import Clock
 from agent.errors import ConfigurationError
+from agent.glances import Glance
 from agent.logs import get_logger
 from agent.sources.arrivals import Arrival, Arrivals
 from agent.sources.base import Claimed, Condition, SourceError, SourceState
@@ -42,9 +43,11 @@ _BLOCKED_S = 0.25
 class FolderSource:
     """See :class:`agent.sources.base.Source`. Files of one folder; one process per folder."""
 
-    def __init__(self, settings: FolderSettings, clock: Clock) -> None:
+    def __init__(self, settings: FolderSettings, clock: Clock, before: Glance | None = None) -> None:
+        """``before``: how the inbox looked while the agent started."""
         self._settings = settings
         self._clock = clock
+        self._before = before or Glance()
         self._lock = threading.RLock()
         self._wakeup = threading.Event()
         self._arrivals = Arrivals()
@@ -116,8 +119,7 @@ class FolderSource:
             now = self._clock.monotonic()
             self._filing.try_again(now)
             self._look(now)
-            for arrival in self._arrivals.newcomers():
-                first_look(arrival, self._settings, now)
+            self._first_looks(now)
             self._again_at = math.inf
             batch = self._replayed(limit, now)
             if not (self._replays or self._inbox.trouble or self._broken):
@@ -152,6 +154,13 @@ class FolderSource:
             elif self._put_back(arrival, claimed, now):
                 self._arrivals.restore(arrival)
                 self._again_at = min(self._again_at, now + _BLOCKED_S)
+
+    def _first_looks(self, now: float) -> None:
+        newcomers = self._arrivals.newcomers()
+        for arrival in newcomers:
+            first_look(arrival, self._settings, now, self._before)
+        if newcomers:
+            self._before = Glance()
 
     # -- seeing ---------------------------------------------------------------------------------
     def _look(self, now: float) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agent.clock import Clock, ManualClock
+from agent.glances import Glance, glance
 from agent.sources import Claimed, FolderSettings, FolderSource
 
 HINT_S = 10.0
@@ -33,10 +34,10 @@ class Bench:
         self.inbox.mkdir(parents=True, exist_ok=True)
         self.source = FolderSource(self.settings, self.clock)
 
-    def restart(self) -> None:
+    def restart(self, before: Glance | None = None) -> None:
         """As after a crash: whatever was claimed and not acknowledged is nobody's."""
         self.source.stop()
-        self.source = FolderSource(self.settings, self.clock)
+        self.source = FolderSource(self.settings, self.clock, before)
         self.source.start()
 
     # -- what a HIS does --------------------------------------------------------------------------
@@ -55,6 +56,9 @@ class Bench:
         for name in names:
             self.write(name)
         self.source.start()
+
+    def glance(self) -> Glance:
+        return glance(self.inbox, self.clock)
 
     # -- what the agent does -----------------------------------------------------------------------
     def wind(self, seconds: float) -> None:

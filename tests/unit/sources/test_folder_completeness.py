@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,40 @@ def test_files_settle_while_they_wait_behind_others(tmp_path: Path) -> None:
             bench.write(f"{number}.json")
         bench.rescan()
         assert len(bench.look(0.5)) == 50
+
+
+def test_a_file_seen_at_a_glance_before_the_start_has_settled_since_then(tmp_path: Path) -> None:
+    with running(tmp_path) as bench:
+        bench.write("a.json")
+        before = bench.glance()
+        bench.restart()
+        assert bench.rescan() == []
+        bench.restart(before)
+        assert names(bench.rescan()) == ["a.json"]
+
+
+def test_a_file_that_changed_since_the_glance_settles_anew(tmp_path: Path) -> None:
+    with running(tmp_path) as bench:
+        path = bench.write("a.json")
+        before = bench.glance()
+        path.write_bytes(b"{} ")
+        bench.restart(before)
+        bench.wind(0.5)
+        assert bench.rescan() == []
+        assert bench.look(0.4) == []
+        assert names(bench.look(0.1)) == ["a.json"]
+
+
+def test_a_glance_counts_for_the_first_files_only(tmp_path: Path) -> None:
+    with running(tmp_path) as bench:
+        path = bench.write("a.json")
+        before = bench.glance()
+        bench.restart(before)
+        assert names(bench.settled()) == ["a.json"]
+        size, changed = before.looks[path.name]
+        assert path.write_bytes(b"{}") == size
+        os.utime(path, ns=(changed, changed))
+        assert bench.rescan() == []
 
 
 def test_due_in_tells_when_a_file_will_have_settled(tmp_path: Path) -> None:
