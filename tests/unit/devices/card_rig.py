@@ -1,11 +1,14 @@
-"""A card source at work on the real PC/SC stack, and what it delivered."""
+"""The real PC/SC stack, a card source at work on it, and what it delivered."""
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from agent.clock import Clock, SystemClock
 from agent.devices.cards.model import CardBackend, Conclusion, from_payload
@@ -13,8 +16,23 @@ from agent.devices.cards.pcsc import PcscBackend
 from agent.devices.cards.source import CardSettings, CardSource, Want
 from agent.devices.model import DeviceState, ScanVerdict
 from agent.events import Event
+from agent.rehearsal.card_service import CardService, CardsUnavailable
 
 READER = "Virtual PCD 00 00"
+
+
+def card_service() -> CardService:
+    """pcscd with the virtual reader of vsmartcard-vpcd, running: to be stopped by the caller. There is one on
+    a machine: tests of several workers take turns. CI has it all: there a card test that cannot run is a
+    failure."""
+    service = CardService()
+    try:
+        service.start(wait=True)
+    except CardsUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"card tests must run in CI: {error}")
+        pytest.skip(str(error))
+    return service
 
 
 class CardStation:
