@@ -76,14 +76,13 @@ def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, settings: Set
 def _absent(
     spec: TransactionSpec, draft: Draft, answer: Outcome, status: str, settings: Settings, at: str
 ) -> Conclusion:
-    """The attempt took no effect. What must not be sent again ends so; a payment only once the platform
-    can no longer carry it out: its order's time, and a margin, have passed."""
+    """The attempt took no effect. What must not be sent again ends so, but only once the platform can no
+    longer carry it out: its order's time, and a margin, have passed. The document gives a refund no time of
+    its own; it has that of an order, as one that is carried out later cannot be taken back."""
     if spec.guarded:
         return Conclusion(Finding.ABSENT)
     told = f"{_TOLD[status]}，未办成"
     outcome = Outcome(Verdict.REJECTED, status, told, _answer_of(spec, answer), settled_by="inquiry")
-    if status != NONE or not at:
-        return Conclusion(Finding.ABSENT, outcome)
     return Conclusion(Finding.ABSENT, outcome, _over(draft, settings, datetime.fromisoformat(at)))
 
 
