@@ -350,3 +350,30 @@ def test_an_invalid_submission_wakes_no_lane(bench):
     assert bench.result(1)["state"] == "invalid"
     assert bench.woken == set()
     assert SubmissionInvalid.code == "submission_invalid"
+
+
+class CutShort:
+    """A preparation whose helper the stop of the agent ends: what it gives back is no verdict."""
+
+    def __init__(self, stopping):
+        self._stopping = stopping
+
+    def prepare(self, submission, now):
+        self._stopping.set()
+        return replace(submission, transaction="cut short")
+
+    def close(self):
+        """Nothing was opened."""
+
+
+def test_a_file_whose_preparation_the_stop_cut_short_is_not_answered_but_read_again(bench):
+    bench.intake._preparer = replace(bench.intake._preparer, preparation=CutShort(bench.stopping))
+    bench.admit("A1")
+    while not bench.stopping.is_set():
+        bench.step_for(2.1)
+    bench.step_for(2.1)
+    assert (bench.ids(), bench.told, bench.claimed()) == ([], [], ["A1.json"])
+    bench.stopping.clear()
+    bench.restart()
+    bench.look()
+    assert (bench.ids(), bench.archived(), bench.rejected()) == (["A1"], ["A1.json"], [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from agent.config.device_model import UnaskedConfig
 from agent.crypto.at_rest import generate
 from agent.devices.model import ScanVerdict, new_event_id
 from agent.errors import StoreError
-from agent.events import Event, EventKind, Proofs
+from agent.events import Event, EventKind, Proofs, Submission
 from agent.intake.prepare import Dropped, prepare
 from agent.intake.rules import reading_rules
 from agent.lifetimes import Lifetimes
@@ -160,6 +160,26 @@ def test_a_scan_completes_what_waits_and_the_same_event_again_changes_nothing(ho
     assert house.room.deliver(event) is ScanVerdict.TAKEN
     assert house.kept() == []
     assert len(house.outbox.messages()) == 1
+
+
+def test_a_scan_whose_reading_the_stop_cut_short_leaves_the_wait_for_the_next_start(house: House) -> None:
+    class CutShort:
+        def prepare(self, submission: Submission, now: datetime) -> Submission:
+            house.room.stopping.set()
+            return replace(submission, transaction="cut short")
+
+        def close(self) -> None:
+            """Nothing was opened."""
+
+    accepted = house.drop("CX003", "esscard", {})
+    house.room.speakers = {"jiangxi": Speaker(house.adapter, CutShort(), "jiangxi")}
+    with pytest.raises(StoreError, match="正在停止"):
+        house.scan(CARD)
+    assert house.the_wait().submission == accepted.submission
+    house.room.stopping.clear()
+    house.room.speakers = {"jiangxi": Speaker(house.adapter, None, "jiangxi")}
+    assert house.scan(CARD) is ScanVerdict.TAKEN
+    assert [message.state for message in house.outbox.messages_of(accepted.submission)] == ["ready"]
 
 
 def test_what_arrives_unasked_is_a_file_and_the_person_hears_that_nobody_waits(house: House) -> None:
