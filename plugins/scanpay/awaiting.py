@@ -37,5 +37,6 @@ def awaited(
 
 def _payer(submission: Submission) -> dict[str, str]:
     """Whom the HIS expects: until the scan, nobody else holds the code."""
-    named = {field: text_of(find(submission.data, payer)) for field, payer in _PAYER.items()}
+    data = submission.data
+    named = {field: text_of(find(data, payer)) for field, payer in _PAYER.items()}
     return {field: text for field, text in named.items() if text}

@@ -43,7 +43,7 @@ _CYCLE: Final = "cycle-now"
 MAKING: Final = frozenset({"ST007", "ST021", "ST023"})
 PAYING: Final = frozenset({"ST007", "ST022"})
 _NEEDED: Final[Mapping[str, tuple[frozenset[State], str]]] = {
-    "ST010": (frozenset({State.PAID}), "只有支付成功的订单才能退费"),
+    "ST010": (frozenset({State.PAID, State.DISPUTED}), "只有支付成功的订单才能退费"),
     "ST100": (frozenset({State.PAID, State.DISPUTED}), "只有支付成功的订单才能取消"),
     "ST024": (frozenset({State.REGISTERED}), "只有已登记而没有结算的订单才能办理无费退院"),
 }

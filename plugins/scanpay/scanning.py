@@ -6,6 +6,7 @@ with ``scanned_at``, else when its file arrived. A message that would leave late
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
@@ -15,10 +16,13 @@ from agent.catalog.spelling import find
 from agent.catalog.values import is_absent
 from agent.errors import Fault
 from agent.events import JsonObject, Submission
+from agent.protocol.values import text_of
 from plugins.scanpay.settings import Settings
 
 CODE_FIELDS: Final = ("ecqrcode", "ecrcode")
 HOLDER_FIELDS: Final = ("ectoken", "idtype", "idno", "username")
+_PERSON: Final = ("idno", "username")
+_OTHER: Final = "与二维码解码得到的持有人不一致，请核对并重新扫码"
 RESCAN: Final = "电子凭证已超过有效时间，未发送，请重新扫码"
 
 
@@ -48,6 +52,7 @@ def scanned(
     decoded = submission.decoded
     values = dict(decoded.values) if decoded else {}
     faults = decoded.faults if decoded else ()
+    faults += tuple(_others(spec, given, values))
     wanted = [one for one in (code, *HOLDER_FIELDS) if not is_given(spec, given, one)]
     values = {one: values[one] for one in wanted if values.get(one)}
     has_token = bool(values.get("ectoken")) or is_given(spec, given, "ectoken")
@@ -58,6 +63,14 @@ def scanned(
         faults=faults,
         until=(submission.scanned_at or today) + lives,
     )
+
+
+def _others(spec: TransactionSpec, given: JsonObject, decoded: JsonObject) -> Iterator[Fault]:
+    """What the HIS says of the holder besides, and the code says otherwise: it is another person's."""
+    for one in spec.request:
+        told, read = text_of(find(given, one.code)), text_of(decoded.get(one.code))
+        if one.code in _PERSON and told and read and told.casefold() != read.casefold():
+            yield Fault(f"/{one.code}", "value", _OTHER, field=one.code, name=one.name)
 
 
 def is_given(spec: TransactionSpec, data: JsonObject, code: str) -> bool:

@@ -50,15 +50,18 @@ class Decoder(Protocol):
 
 
 def read_holder(answer: bytes, code: str = "") -> Holder:
-    """The holder in a decoder's answer; ``code`` is what was scanned, unless the decoder scanned it.
-    Raises NotDecoded."""
+    """The holder in a decoder's answer; ``code`` is what was scanned, unless the decoder scanned it: one that
+    drives a scan pad itself may have seen another person's. Raises NotDecoded."""
     told = _object(answer)
     number = text_of(told.get("code"))
     if number not in ("0", "0000"):
         raise failed(f"{number} {text_of(told.get('message'))[:100]}".strip())
     data = _data(told.get("data"))
+    seen = text_of(data.get("ecQrCode"))
+    if code and seen and seen != code:
+        raise failed("解码结果是另一个二维码的")
     holder = Holder(
-        code=code or text_of(data.get("ecQrCode")),
+        code=code or seen,
         token=text_of(data.get("ecToken")),
         id_type=text_of(data.get("idType")) or "01",
         id_number=text_of(data.get("idNo")),

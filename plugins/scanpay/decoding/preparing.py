@@ -67,7 +67,7 @@ def decoder_of(settings: DecoderSettings, hospcode: str, clock: Clock) -> Decode
     if settings.kind == "library":
         return LibraryDecoder(settings, hospcode, clock)
     if settings.kind == "http":
-        return ServiceDecoder(settings, hospcode)
+        return ServiceDecoder(settings, hospcode, clock)
     return RehearsedDecoder() if settings.kind == "simulated" else None
 
 

@@ -6,8 +6,10 @@ from __future__ import annotations
 from http import HTTPStatus
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from agent import jsontext
+from agent.clock import Clock
 from plugins.scanpay.decoding.holders import MOST_BYTES, Holder, failed, read_holder
 from plugins.scanpay.settings import DecoderSettings
 
@@ -15,9 +17,10 @@ from plugins.scanpay.settings import DecoderSettings
 class ServiceDecoder:
     """Redirects are not followed and proxies not used: the service is a neighbour."""
 
-    def __init__(self, settings: DecoderSettings, hospcode: str) -> None:
+    def __init__(self, settings: DecoderSettings, hospcode: str, clock: Clock) -> None:
         self._settings = settings
         self._hospcode = hospcode
+        self._clock = clock
         self._session = requests.Session()
         self._session.trust_env = False
 
@@ -34,13 +37,27 @@ class ServiceDecoder:
                 allow_redirects=False,
                 stream=True,
             ) as answer:
-                content = answer.raw.read(MOST_BYTES + 1, decode_content=True)
+                content = self._content(answer)
                 status = answer.status_code
-        except (requests.RequestException, OSError):
+        except (requests.RequestException, HTTPError, OSError):
             raise failed("解码服务没有应答") from None
         if status != HTTPStatus.OK:
             raise failed(f"解码服务返回 HTTP {status}")
         return read_holder(content, code)
+
+    def _content(self, answer: requests.Response) -> bytes:
+        """The body, as far as it is of any use; one that trickles in is given up after the time limit.
+        Raises NotDecoded."""
+        ends = self._clock.monotonic() + self._settings.timeout_s
+        content = b""
+        while len(content) <= MOST_BYTES:
+            part: bytes = answer.raw.read1(MOST_BYTES + 1 - len(content), decode_content=True)
+            if not part:
+                break
+            content += part
+            if self._clock.monotonic() > ends:
+                raise failed("解码服务应答过慢")
+        return content
 
     def acquire(self) -> Holder:
         return self.decode("")

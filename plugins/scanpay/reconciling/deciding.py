@@ -37,7 +37,7 @@ from agent.events import (
 )
 from agent.hookspecs import Acted, Asked
 from agent.protocol.values import text_of
-from plugins.scanpay.orders import CLEAN, LEDGER, RECONCILED, orders_of
+from plugins.scanpay.orders import CLEAN, LEDGER, RECONCILED, Order, State, orders_of
 from plugins.scanpay.reconciling.comparing import ABOUT, Kind, compare
 from plugins.scanpay.reconciling.ledger import read_side, side_of
 from plugins.scanpay.reconciling.reports import Report, as_csv, as_json, as_page, finding_json
@@ -136,12 +136,14 @@ def differences(history: History, hospcode: str, asked: Asked) -> Acted:
 
 
 def accept(history: History, hospcode: str, asked: Asked) -> Acted:
-    """A person accepts differences of a cycle, by order, by id, or all; the cycle is clean with the last."""
+    """A person accepts differences of a cycle, by order, by id, or all; the cycle is clean with the last. A
+    disputed order, which only its own number names, counts as paid from then on."""
     cycle, which = asked.words
     key = (hospcode, cycle)
     found = [one for one in _found(history, hospcode, cycle) if not one["accepted"]]
     chosen = [one for one in found if which in (ALL, one["id"], _orderid(one))]
-    if not chosen:
+    disputes = [one for one in orders_of(history, hospcode, cycle) if _is_disputed(one, which)]
+    if not chosen and not disputes:
         raise _refused(
             f"业务周期 {cycle} 没有待确认的差异 {which}",
             "用 his-agent scanpay differences 查看差异",
@@ -154,14 +156,34 @@ def accept(history: History, hospcode: str, asked: Asked) -> Acted:
     at = asked.now.astimezone(BEIJING).isoformat(timespec="seconds")
     word = jsontext.write({"who": asked.who, "why": asked.why, "at": at})
     left = len(found) - len(chosen)
+    paid = [replace(one, state=State.PAID, proof="decision") for one in disputes]
+    state = (Identifier(RECONCILED, key, f"open {left}" if left else CLEAN),) if chosen else ()
     return Acted(
-        lines=(f"已确认 {len(chosen)} 处差异" + (f"，还有 {left} 处待处理" if left else "，可以签退"),),
-        data={"busicycleno": cycle, "accepted": [one["id"] for one in chosen], "open": left},
+        lines=tuple(_accepted(len(chosen), left, len(disputes))),
+        data={
+            "busicycleno": cycle,
+            "accepted": [one["id"] for one in chosen],
+            "paid": [one.orderid for one in disputes],
+            "open": left,
+        },
         identifiers=(
             *(Identifier(TAKEN, key, word, one["id"]) for one in chosen),
-            Identifier(RECONCILED, key, f"open {left}" if left else CLEAN),
+            *state,
+            *(fact for order in paid for fact in order.facts()),
         ),
     )
+
+
+def _is_disputed(order: Order, which: str) -> bool:
+    return order.state is State.DISPUTED and not order.doing and order.orderid == which
+
+
+def _accepted(chosen: int, left: int, disputes: int) -> Iterator[str]:
+    if chosen:
+        after = f"，还有 {left} 处待处理" if left else "，可以签退" if not disputes else ""
+        yield f"已确认 {chosen} 处差异{after}"
+    if disputes:
+        yield "有争议的订单已确认按支付成功处理；签退前需要重新对账（ST099）"
 
 
 def _found(history: History, hospcode: str, cycle: str) -> list[JsonObject]:

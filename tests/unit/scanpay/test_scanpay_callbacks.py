@@ -17,10 +17,12 @@ import pytest
 
 from agent.clock import BEIJING
 from agent.demo.stage import eventually
+from agent.errors import ControlError
 from agent.outbox.model import State as MessageState
 from plugins.scanpay.disputing import TOLD_PAID
 from plugins.scanpay.orders import State, order_of
 from plugins.scanpay.simulator.callbacks import Callback
+from tests.unit.scanpay.test_scanpay_reconciling import act
 from tests.unit.scanpay.till import HOSPCODE, OPERATOR, Hospital, Served, hospital, order, scan, served
 
 ONE = 1
@@ -226,6 +228,24 @@ def test_an_order_told_as_not_paid_that_a_later_look_finds_paid_is_disputed(tmp_
         eventually(lambda: bool(alarms(his)), "the alarm")
         assert alarms(his)[0]["offer"]["transaction"] == "ST100"
         assert state_of(his) is State.DISPUTED
+
+
+def test_a_dispute_that_a_person_accepts_counts_as_paid(tmp_path: Path) -> None:
+    with till(tmp_path, PARKED, settings=QUICK) as (platform, his, caught):
+        told_as_not_paid(platform, his)
+        eventually(lambda: bool(caught), "the callback")
+        assert post(his, caught[0].body)[0] == 200
+        eventually(lambda: bool(alarms(his)), "the alarm")
+        (cycle,) = platform.built.platform.world.cycles
+        assert state_of(his) is State.DISPUTED
+        for others in ("all", "D2"):
+            with pytest.raises(ControlError):
+                act(his, "accept", cycle, others, why="医院已补记账")
+        assert act(his, "accept", cycle, "D1", why="医院已补记账")["data"]["paid"] == ["D1"]
+        assert state_of(his) is State.PAID
+        told = his.send("ST099", {"operatorid": OPERATOR})["data"]["reconciliation"]
+        assert (told["clean"], told["counts"]["matched"]) == (True, 1)
+        assert his.send("ST002", {"operatorid": OPERATOR, "busicycleno": cycle})["state"] == "accepted"
 
 
 def test_a_hiss_own_question_that_finds_it_paid_has_it_disputed(tmp_path: Path) -> None:
