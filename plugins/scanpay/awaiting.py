@@ -38,5 +38,5 @@ def awaited(
 def _payer(submission: Submission) -> dict[str, str]:
     """Whom the HIS expects: until the scan, nobody else holds the code."""
     data = submission.data
-    named = {field: text_of(find(data, payer)) for field, payer in _PAYER.items()}
+    named = {field: text_of(find(data, field) or find(data, payer)) for field, payer in _PAYER.items()}
     return {field: text for field, text in named.items() if text}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -56,3 +57,10 @@ def test_what_is_wrong_with_a_waiting_payment_is_told_before_anybody_scans() -> 
 @pytest.mark.parametrize(("person", "told"), [(PAYER, []), (OTHER, ["/pname", "/pidno"])])
 def test_the_scan_decides_whether_the_payer_holds_the_code(person: int, told: list[str]) -> None:
     assert faults(completed(waiting(), person)) == told
+
+
+def test_a_holder_whom_the_his_names_contradicts_no_code_before_the_scan() -> None:
+    named = {field: text for field, text in scan(PAYER, NOW).items() if field in ("idno", "username")}
+    told = replace(waiting(), transaction="ST022", data={"orderid": "D1", "ordervalidcode": "V1", **named})
+    plan = build(options(decoder="simulated"), Keyring()).plan(stand_in(told), NOW)
+    assert plan.drafts[0].memo["faults"] == []

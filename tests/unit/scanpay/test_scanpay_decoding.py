@@ -3,9 +3,12 @@ submissions whose code the agent reads."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socketserver
 import subprocess
+import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,8 +44,13 @@ def test_an_answer_is_read_however_the_library_writes_it(charset: str, as_text: 
     data: Any = {**DATA, index: "I"}
     told = {"code": 0, "data": json.dumps(data, ensure_ascii=False) if as_text else data}
     answer = json.dumps(told, ensure_ascii=False).encode(charset) + b"\x00"
-    assert read_holder(answer, "scanned") == Holder("scanned", "T", "01", DATA["idNo"], "测试甲", "I")
+    assert read_holder(answer, "Q") == Holder("Q", "T", "01", DATA["idNo"], "测试甲", "I")
     assert read_holder(answer).code == "Q"
+
+
+def test_an_answer_that_names_no_code_is_about_the_one_that_was_asked() -> None:
+    data = {key: value for key, value in DATA.items() if key != "ecQrCode"}
+    assert read_holder(json.dumps({"code": 0, "data": data}).encode(), "scanned").code == "scanned"
 
 
 @pytest.mark.parametrize(
@@ -102,7 +110,13 @@ def test_the_library_reads_codes_and_scans_by_itself_in_a_process_of_its_own(lib
 
 
 @pytest.mark.parametrize(
-    ("url", "told"), [("refuse", "动态库返回"), ("message", "500159 甲"), ("crash", "意外退出")]
+    ("url", "told"),
+    [
+        ("refuse", "动态库返回"),
+        ("message", "500159 甲"),
+        ("crash", "意外退出"),
+        ("pad", "另一个二维码"),
+    ],
 )
 def test_what_goes_wrong_in_the_library_is_told_and_takes_nothing_down(
     library: str, url: str, told: str
@@ -153,32 +167,58 @@ def neighbour() -> Iterator[tuple[str, list[Any]]]:
 
 def test_a_service_is_asked_for_a_code_or_for_a_scan(neighbour: tuple[str, list[Any]]) -> None:
     url, asked = neighbour
-    asking = ServiceDecoder(settings("http", url=url), "04010089")
-    assert asking.decode("424").code == "424"
+    asking = ServiceDecoder(settings("http", url=url), "04010089", SystemClock())
+    assert asking.decode("Q").token == "T"
     assert asking.acquire().code == "Q"
     asking.close()
-    assert [one["qrCode"] for one in asked] == ["424", ""]
+    assert [one["qrCode"] for one in asked] == ["Q", ""]
 
 
 @pytest.mark.parametrize("path", ["/broken", "/elsewhere"])
 def test_a_service_that_fails_asks_for_another_scan(neighbour: tuple[str, list[Any]], path: str) -> None:
-    asking = ServiceDecoder(settings("http", url=neighbour[0] + path), "04010089")
+    asking = ServiceDecoder(settings("http", url=neighbour[0] + path), "04010089", SystemClock())
     with pytest.raises(NotDecoded, match="HTTP"):
         asking.decode("424")
     asking.close()
 
 
 def test_a_service_that_is_not_there_asks_for_another_scan() -> None:
-    asking = ServiceDecoder(settings("http", url="http://127.0.0.1:9/"), "04010089")
+    asking = ServiceDecoder(settings("http", url="http://127.0.0.1:9/"), "04010089", SystemClock())
     with pytest.raises(NotDecoded, match="没有应答"):
         asking.decode("424")
     asking.close()
 
 
+class Slow(socketserver.BaseRequestHandler):
+    """Announces more than it sends, or sends it byte by byte."""
+
+    def handle(self) -> None:
+        asked = self.request.recv(65_536)
+        self.request.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{")
+        ended = threading.Event()
+        with contextlib.suppress(OSError):
+            while b"/trickle" in asked and not ended.wait(0.05):
+                self.request.sendall(b" ")
+
+
+@pytest.mark.parametrize(("path", "told"), [("/cut", "没有应答"), ("/trickle", "过慢")])
+def test_a_service_that_breaks_off_or_trickles_is_given_up_in_time(path: str, told: str) -> None:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Slow) as server:
+        server.daemon_threads = True
+        serving = threading.Thread(target=server.serve_forever, daemon=True)
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_address[1]}{path}"
+        asking = ServiceDecoder(settings("http", url=url, timeout_s=1), "04010089", SystemClock())
+        with pytest.raises(NotDecoded, match=told):
+            asking.decode("424")
+        asking.close()
+        server.shutdown()
+
+
 def test_the_rehearsals_decoder_and_its_service_agree() -> None:
     code = codes.mint(ONE, now())
     with served() as platform:
-        asking = ServiceDecoder(settings("http", url=f"{platform.url}decode"), "04010089")
+        asking = ServiceDecoder(settings("http", url=f"{platform.url}decode"), "04010089", SystemClock())
         told = asking.decode(code)
         asking.close()
     rehearsed = RehearsedDecoder().decode(code)
@@ -221,6 +261,17 @@ def test_the_decoded_holder_must_be_the_payer(tmp_path: Path) -> None:
         refused = his.send("ST007", data)
         assert (refused["state"], refused["errors"][0]["rule"]) == ("invalid", "value")
         assert other.aac003 not in json.dumps(refused, ensure_ascii=False)
+        assert "ST007" not in platform.calls()
+
+
+def test_a_holder_whom_the_his_names_must_be_the_decoded_one(tmp_path: Path) -> None:
+    # The HIS says the payer to be the holder; the code is another person's.
+    with served() as platform, hospital(tmp_path, platform.url, 'decoder = "simulated"') as his:
+        his.send("ST001", {"operatorid": OPERATOR, "aae139": "0"})
+        named = {name: text for name, text in scan(ONE, now()).items() if name in ("idno", "username")}
+        refused = his.send("ST007", {**order("D1", ONE), **scan(2, now(), token=False), **named})
+        assert refused["state"] == "invalid"
+        assert [error["pointer"] for error in refused["errors"]] == ["/idno", "/username"]
         assert "ST007" not in platform.calls()
 
 
