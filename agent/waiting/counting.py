@@ -1,7 +1,9 @@
 """Trace codes of one wait: which item a code belongs to, and whether it was scanned before. Pure.
 
 A code goes to the item of its medicine (declared by the HIS, or said by the first code that went to the
-item), else to the item that is shown, where that has no medicine yet.
+item), else to the item that is shown, unless both say a medicine, and not the same. 药品标识码 and GTIN say
+nothing of each other. What the platform would not take as a trace code is refused while the box is at hand,
+not when all others have been scanned.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from agent.devices.classify import Code
 from agent.devices.model import ScanVerdict
 from agent.events import JsonObject, WaitItem
+from agent.protocol.tracecodes import NoTraceCode, read_trace_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +69,16 @@ class Tally:
         return next((item for item in self.open if item.row == chosen), next(iter(self.open), None))
 
     def judge(self, code: Code, chosen: int | None) -> Judged:
+        try:
+            read_trace_code(code.text)
+        except NoTraceCode as error:
+            return Judged(ScanVerdict.WRONG_KIND, f"没有计数：{error.why}")
         before = [scan for scan in self.scans if scan.identity == code.identity]
         if before and not self._split(before):
             return Judged(ScanVerdict.DUPLICATE, "这盒药已经扫过了，不能重复计数；请扫下一盒")
         item = self._goal(code, chosen)
         if item is None:
-            known = any(code.drug and self._drug(item) == code.drug for item in self.items)
+            known = any(code.drug in self._drugs(item) for item in self.items)
             says = "这种药的数量已经扫够了" if known else "这盒药不在正在等待的清单中，请核对药品"
             return Judged(ScanVerdict.WRONG_KIND, says)
         counted = Counted(item.row, code.text, code.identity, code.drug)
@@ -79,17 +86,18 @@ class Tally:
         return Judged(ScanVerdict.TAKEN, f"{name}：第 {number} 个，共 {item.count} 个", counted)
 
     def _goal(self, code: Code, chosen: int | None) -> WaitItem | None:
-        own = [item for item in self.open if code.drug and self._drug(item) == code.drug]
+        own = [item for item in self.open if code.drug in self._drugs(item)]
         if own:
             return next((item for item in own if item.row == chosen), own[0])
         shown = self.shown(chosen)
-        if shown is not None and self._drug(shown) and self._drug(shown) != code.drug:
+        if shown is None or any(len(drug) == len(code.drug) for drug in self._drugs(shown)):
             return None
         return shown
 
-    def _drug(self, item: WaitItem) -> str:
-        said = (scan.drug for scan in self.scans if scan.row == item.row and scan.drug)
-        return item.drug or next(said, "")
+    def _drugs(self, item: WaitItem) -> frozenset[str]:
+        """What names its medicine: declared, or said by its codes; 药品标识码, GTIN, or both."""
+        said = (scan.drug for scan in self.scans if scan.row == item.row)
+        return frozenset({item.drug, *said} - {""})
 
     def _split(self, scans: Iterable[Counted]) -> bool:
         """拆零: one box is sold in parts, and its code is uploaded each time."""

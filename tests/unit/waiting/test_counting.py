@@ -84,6 +84,40 @@ def test_a_box_that_no_item_takes_is_refused_and_the_person_hears_why(
     assert says in judged[-1].says
 
 
+GTIN_A, GTIN_B = "06901234567892", "06901234567908"
+OWN_FORM = "MA.156.M0.100.1234"
+
+
+@pytest.mark.parametrize("text", [OWN_FORM, f"]d201{GTIN_A}21SER1"])
+def test_a_code_that_does_not_say_its_medicine_as_the_item_does_goes_to_the_shown_item(text: str) -> None:
+    items = (WaitItem(0, 1, A), WaitItem(1, 1, B))
+    tally, judged = scanned(items, code(text), chosen=1)
+    assert judged[0].verdict is ScanVerdict.TAKEN
+    assert tally.count(items[1]) == 1
+
+
+def test_an_item_is_known_by_what_was_declared_and_by_what_its_codes_said() -> None:
+    items = (WaitItem(0, 1, B), WaitItem(1, 3, A))
+    tally, _ = scanned(items, code(f"]d201{GTIN_A}21SER1"), chosen=1)
+    later, judged = Tally(items, tally.scans), []
+    for text in (f"]d201{GTIN_A}21SER2", f"{A}0000000000001"):
+        judged.append(later.judge(code(text), 0))
+    assert [one.counted.row for one in judged if one.counted] == [1, 1]
+    refused = later.judge(code(f"]d201{GTIN_B}21SER1"), 1)
+    assert refused.verdict is ScanVerdict.WRONG_KIND
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(f"]d201{GTIN_A}1723010110LOT", "序列号"), (f"]d201{GTIN_A}21" + "8" * 90, "100")],
+)
+def test_what_the_platform_would_refuse_is_refused_while_the_box_is_at_hand(text: str, says: str) -> None:
+    tally, judged = scanned((WaitItem(0, 2),), code(text), box(A, 1))
+    assert [one.verdict for one in judged] == [ScanVerdict.WRONG_KIND, ScanVerdict.TAKEN]
+    assert says in judged[0].says
+    assert len(tally.scans) == 1
+
+
 def test_what_was_stored_is_read_back_as_it_was() -> None:
     items = (WaitItem(0, 2),)
     tally, _ = scanned(items, box(A, 1))
