@@ -19,7 +19,7 @@ from agent.devices.cards.model import from_payload
 from agent.devices.classify import UNKNOWN, Code, CodeTable, classify
 from agent.devices.model import ScanVerdict
 from agent.errors import StoreError
-from agent.events import Event, EventKind, JsonObject, Proofs, Reading, WaitItem
+from agent.events import Event, EventKind, Proofs, Reading, WaitItem
 from agent.faults import crash_point
 from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.awaiting import completed, submission_of
@@ -152,26 +152,26 @@ class WaitingRoom:
             return self._count(view, event, code)
         values = _card_values(event) if view.kind == CARD else {}
         reading = Reading(view.kind, code.text, values)
-        return self._complete(view, event, {}, reading, Judged(ScanVerdict.TAKEN, "已采用"))
+        return self._complete(view, event, code, reading, Judged(ScanVerdict.TAKEN, "已采用"))
 
     def _count(self, view: WaitView, event: Event, code: Code) -> Judged:
         tally = self.tally(view)
         judged = tally.judge(code, self._shown.get(view.submission))
         if judged.counted is None:
+            if judged.verdict is ScanVerdict.WRONG_KIND:
+                self._keep(event, code, judged.verdict)
             return judged
         whole = Tally(tally.items, (*tally.scans, judged.counted))
         if not whole.open:
             reading = Reading(TRACECODE, codes=whole.codes)
-            return self._complete(view, event, judged.counted.as_json(), reading, judged)
+            return self._complete(view, event, code, reading, judged)
         with self.outbox.write() as tx:
             taken = tx.take_scan(view.submission, event.id, judged.counted.as_json())
             crash_point("waiting.before_scan")
         crash_point("waiting.after_scan")
-        return judged if taken else _OVER
+        return judged if taken else self._too_late(event, code)
 
-    def _complete(
-        self, view: WaitView, event: Event, content: JsonObject, reading: Reading, judged: Judged
-    ) -> Judged:
+    def _complete(self, view: WaitView, event: Event, code: Code, reading: Reading, judged: Judged) -> Judged:
         """The scan and what it completes are one commit."""
         speaker = self.speakers[view.system]
         new = completed(view, reading, event.received_at, speaker.adapter, speaker.preparation)
@@ -179,13 +179,14 @@ class WaitingRoom:
             raise StoreError("代理程序正在停止，这次扫码没有登记", hint="启动后请再扫一次")
         if self.authenticates(view) and not new.faults:
             self.cards.hold(view.submission, event)
+        content = judged.counted.as_json() if judged.counted else {}
         with self.outbox.write() as tx:
             taken = tx.take_scan(view.submission, event.id, content)
             if taken:
                 accepted = tx.fulfil(view.submission, new)
             elif not tx.scan_known(event.id):
                 self.cards.answered(view.submission, None)
-                return self._too_late(event, reading)
+                return self._too_late(event, code)
             crash_point("waiting.before_complete")
         crash_point("waiting.after_complete")
         if taken:
@@ -195,10 +196,9 @@ class WaitingRoom:
             return Judged(ScanVerdict.WRONG_KIND, f"内容没有通过校验，没有发送：{new.faults[0].message}")
         return judged
 
-    def _too_late(self, event: Event, reading: Reading) -> Judged:
+    def _too_late(self, event: Event, code: Code) -> Judged:
         """It was cancelled in between: nobody waits any more, and nothing is lost."""
-        content: JsonObject = {"kind": reading.kind, "text": reading.text, "values": dict(reading.values)}
-        keep(self.scans, event, ScanVerdict.NOBODY_WAITS, content)
+        self._keep(event, code, ScanVerdict.NOBODY_WAITS)
         return _OVER
 
     # -- cards that are held for the platform ----------------------------------------------------------
@@ -222,12 +222,15 @@ class WaitingRoom:
                 if target.kind == kind and target.station in ("", event.name):
                     return self._submit(event, kind, code, target)
         verdict = ScanVerdict.WRONG_KIND if waiting else ScanVerdict.NOBODY_WAITS
+        self._keep(event, code, verdict)
+        says = "扫到的不是正在等待的码，已另存文件" if waiting else "没有业务在等待，已另存文件"
+        return Judged(verdict, says)
+
+    def _keep(self, event: Event, code: Code, verdict: ScanVerdict) -> None:
         if event.kind is EventKind.CARD:
             keep(self.scans, event, verdict, {"kind": CARD, "values": from_payload(event.payload)})
         else:
             keep(self.scans, event, verdict, code_content(code))
-        says = "扫到的不是正在等待的码，已另存文件" if waiting else "没有业务在等待，已另存文件"
-        return Judged(verdict, says)
 
     def _submit(self, event: Event, kind: str, code: Code, target: UnaskedConfig) -> Judged:
         speaker = self.speakers[target.system]
