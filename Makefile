@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 CARDS  := $(if $(wildcard /usr/include/PCSC/winscard.h),-cards)
 STAMP  := $(VENV)/.installed$(CARDS)
 
-.PHONY: demo test check bench kill-long dist service-check windows-check setup clean
+.PHONY: demo test check bench kill-long till-long dist service-check windows-check setup clean
 
 demo: $(STAMP)
 	@$(BIN)/his-agent demo
@@ -27,6 +27,10 @@ bench: $(STAMP)
 
 kill-long: $(STAMP)
 	@$(BIN)/pytest -m long -o timeout=0 tests/acceptance
+
+# A thousand payments under faults and kills; HIS_AGENT_TILL_PAYMENTS and HIS_AGENT_TILL_SEED change them.
+till-long: $(STAMP)
+	@$(BIN)/pytest -m long -o timeout=0 tests/acceptance/test_till.py
 
 service-check:
 	@$(PYTHON) .ci/service_check.py

@@ -191,7 +191,7 @@ class ScanpayPlatform:
 
     def counts(self) -> Mapping[str, int]:
         with self._lock:
-            return self.world.counts()
+            return {**self.world.counts(), "callbacks_heard": self._callbacks.sent}
 
     def reset(self) -> None:
         with self._lock:
