@@ -6,12 +6,13 @@ the sum of its items, the order's amount the sum of its prescriptions, exactly.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from decimal import ROUND_HALF_UP, Context, Decimal
 from typing import Final
 
 from agent.errors import Fault
-from agent.events import JsonObject
+from agent.events import Json, JsonObject
 from agent.protocol.rules import Holder, Judged
 from agent.protocol.values import text_of
 
@@ -19,6 +20,7 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
 _CENT: Final = Decimal("0.01")
 PRESCRIPTIONS: Final = "prescriptionlistinfo"
 ITEMS: Final = "prescriptionitemlistinfo"
+_WRITTEN: Final = re.compile(r"[+-]?(\d{1,14}(\.\d{0,4})?|\.\d{1,4})", re.ASCII)
 _SHARES: Final = {"total": "akc264", "fund": "akc260", "account": "akc255", "cash": "akc261"}
 
 
@@ -77,12 +79,23 @@ def _sum(holders: list[Holder], code: str) -> Decimal | None:
 
 
 # -- what was settled ---------------------------------------------------------------------------------
+def read_amount(text: str) -> Decimal | None:
+    """An amount as platforms write it, also ``.50`` as their databases do; None for what is none."""
+    return Decimal(text) if _WRITTEN.fullmatch(text) else None
+
+
+def known_amount(value: Json) -> str:
+    """An amount of an answer as it was written; "" for what is none: it must not stop the ledger."""
+    text = text_of(value)
+    return text if read_amount(text) is not None else ""
+
+
 def shares_of(data: JsonObject) -> dict[str, str]:
     """A settlement's amounts and number (4.5) under the names of the ledger; nothing where an answer has
-    no settlement, "" for what that lacks."""
+    no settlement, "" for what that lacks or cannot be read."""
     details = data.get("aptorderackdata")
     balance = details.get("balanceret") if isinstance(details, dict) else None
     if not isinstance(balance, dict):
         return {}
-    found = {name: text_of(balance.get(code)) for name, code in _SHARES.items()}
+    found = {name: known_amount(balance.get(code)) for name, code in _SHARES.items()}
     return {**found, "balanceno": text_of(balance.get("balanceno"))}

@@ -13,8 +13,7 @@ from typing import Final
 
 from agent import jsontext
 from agent.events import Download, Forget, Identifier, JsonObject, Outcome
-from agent.protocol.values import text_of
-from plugins.scanpay.amounts import shares_of
+from plugins.scanpay.amounts import known_amount, shares_of
 from plugins.scanpay.orders import Order, State
 from plugins.scanpay.statuses import CANCELLED, PAID, PAYING, REFUNDED, status_of
 
@@ -56,7 +55,7 @@ def no_longer(order: Order) -> tuple[Forget, ...]:
 def disputed(order: Order, data: JsonObject, at: str, proof: str) -> Order:
     """The order, paid by an answer's ``data`` after it was told as not paid."""
     shares = shares_of(data)
-    total = shares.get("total") or text_of(data.get("orderamt")) or order.total
+    total = shares.get("total") or known_amount(data.get("orderamt")) or order.total
     known = {**shares, "total": total}
     return replace(order, state=State.DISPUTED, proof=proof, by="ST009", at=at or order.at, **known)
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from agent.events import JsonObject
+from plugins.scanpay.amounts import read_amount
 from plugins.scanpay.orders import Order, State, fingerprint
 from plugins.scanpay.reconciling.statement import PAYMENT, REFUND, Row
 
@@ -53,13 +54,16 @@ def _rows(order: Order, cycle: str) -> Iterator[Row]:
 
 
 def _line(order: Order, sign: str, number: str, factor: int) -> Row:
+    """The total is what was asked for, where that is known: the platform's answer is no witness for its own
+    file."""
+    asked = read_amount(order.orderamt)
     shares = (order.fund, order.account, order.cash)
     return Row(
         sign,
         order.orderid,
         number,
         order.at[:10],
-        factor * order.amount,
+        factor * (order.amount if asked is None else asked),
         *(factor * Decimal(share) if share else None for share in shares),
     )
 

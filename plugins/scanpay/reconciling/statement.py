@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import re
+import struct
 import zipfile
 import zlib
 from base64 import b64decode
@@ -21,6 +22,7 @@ from typing import Final
 
 from agent.errors import AnswerRejected
 from agent.protocol.matching import answer_refused
+from plugins.scanpay.amounts import read_amount
 
 PAYMENT, REFUND = "pos", "nag"
 """RECON_TRADETYPE (3.3.2.2)."""
@@ -32,12 +34,24 @@ MOST_RATIO: Final = 200
 _SMALL: Final = 64 * 1024
 """A file of equal lines is compressed well: ratios are judged of what is larger."""
 
+_BROKEN: Final = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    IndexError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What reading a zip raises where its directory, a name or a member was damaged or forged."""
 _SEPARATORS: Final = ("|", "\t")
 _LINE_END: Final = re.compile(r"\r\n|\n|\r")
-_AMOUNT: Final = re.compile(r"[+-]?\d{1,14}(\.\d{1,4})?", re.ASCII)
 _NAME: Final = re.compile(r"[^\x00-\x1f\\/:]{1,200}")
 _HEADING: Final = "业务周期号"
 _ENCRYPTED: Final = 0x1
+_COMPRESSIONS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Those of every zip program; the others bring decoders with errors of their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +77,7 @@ def read_statement(file: str, cycle: str) -> tuple[Row, ...]:
     """The rows of a cycle's file; ``file`` "" is a cycle without any. Raises AnswerRejected."""
     if not file.strip():
         return ()
-    lines = [line for text in _texts(file) for line in _LINE_END.split(text) if line.strip()]
-    if lines and lines[0].lstrip("\ufeff").startswith(_HEADING):
-        del lines[0]
+    lines = [line for text in _texts(file) for line in _lines(text)]
     if not lines:
         return ()
     separator = _separator(lines[0])
@@ -83,7 +95,7 @@ def _texts(file: str) -> list[str]:
             members = [member for member in archive.infolist() if not member.is_dir()]
             _demand_bounded(members)
             return [_text(_content(archive, member)) for member in members]
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error, OSError) as error:
+    except _BROKEN as error:
         raise _refused("对账文件不是有效的 zip", type(error).__name__) from None
 
 
@@ -98,6 +110,8 @@ def _demand_bounded(members: list[zipfile.ZipInfo]) -> None:
             raise _refused("对账文件的压缩比异常", "ratio")
         if not _NAME.fullmatch(member.filename) or member.filename in {".", ".."}:
             raise _refused("对账文件的 zip 中有不安全的文件名", "name")
+        if member.compress_type not in _COMPRESSIONS:
+            raise _refused("对账文件的 zip 用了不支持的压缩方式", "compression")
         if member.flag_bits & _ENCRYPTED:
             raise _refused("对账文件的 zip 有口令", "encrypted")
 
@@ -121,6 +135,12 @@ def _text(content: bytes) -> str:
 
 
 # -- lines ------------------------------------------------------------------------------------------
+def _lines(text: str) -> list[str]:
+    """The lines of one member that say something, without its heading."""
+    lines = [line for line in _LINE_END.split(text) if line.strip()]
+    return lines[1:] if lines and lines[0].startswith(_HEADING) else lines
+
+
 def _separator(line: str) -> str:
     for separator in _SEPARATORS:
         if len(_columns(line, separator)) == COLUMNS:
@@ -155,9 +175,9 @@ def _day(text: str) -> str:
 
 
 def _amount(text: str, sign: str) -> Decimal:
-    if not _AMOUNT.fullmatch(text):
+    amount = read_amount(text)
+    if amount is None:
         raise _refused("对账文件的金额不正确", "amount")
-    amount = Decimal(text)
     return -abs(amount) if sign == REFUND else amount
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+import random
 import time
 import zipfile
-from base64 import b64encode
+from base64 import b64decode, b64encode
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 
@@ -107,6 +109,8 @@ def lying() -> str:
         (packed(("/etc/passwd", LINE.encode())), "文件名"),
         (packed(("a.txt", b"\xff\xfe\xff")), "编码"),
         (lying(), "zip"),
+        (packed(("a.txt", LINE.encode()), method=zipfile.ZIP_LZMA), "压缩方式"),
+        (packed(("a.txt", LINE.encode()), method=zipfile.ZIP_BZIP2), "压缩方式"),
         (of(LINE)[:-40], "有效的 zip"),
     ],
 )
@@ -115,6 +119,32 @@ def test_a_file_that_means_harm_or_is_broken_is_refused_at_once(file: str, why: 
     with pytest.raises(AnswerRejected, match=why):
         read_statement(file, CYCLE)
     assert time.process_time() - began < 0.5
+
+
+def test_a_zip_that_is_damaged_anywhere_is_refused_or_says_what_it_said() -> None:
+    whole = b64decode(packed(("对账.txt", f"{LINE}\r\n".encode() * 3), ("b.txt", LINE.encode())))
+    drawn = random.Random(5)
+    for _ in range(3000):
+        damaged = bytearray(whole)
+        for _ in range(drawn.randint(1, 3)):
+            damaged[drawn.randrange(len(damaged))] = drawn.choice((0, 1, 8, 14, 0x80, 0xFF))
+        with suppress(AnswerRejected):
+            assert set(read_statement(b64encode(damaged).decode("ascii"), CYCLE)) == {PAID}
+
+
+@pytest.mark.parametrize("amount", ["0.5", ".50", "+0.50", "0.5000"])
+def test_amounts_are_read_as_databases_write_them(amount: str) -> None:
+    (row,) = read_statement(of(LINE.replace("|0.00", f"|{amount}")), CYCLE)
+    assert row.cash == Decimal("0.50")
+
+
+def test_every_member_may_have_its_own_heading() -> None:
+    content = (
+        f"业务周期号|交易类型|交易订单号|医保交易流水号|交易时间|费用总额|统筹|账户|现金\n{LINE}".encode(
+            "gbk"
+        )
+    )
+    assert read_statement(packed(("a.txt", content), ("b.txt", content)), CYCLE) == (PAID, PAID)
 
 
 def test_a_member_of_the_largest_size_is_refused_before_it_is_unpacked() -> None:
