@@ -19,7 +19,7 @@ from agent import jsontext, keys_backend
 from agent.errors import ConfigurationError, KeyMissing, KeyRejected
 from agent.faults import crash_point
 from agent.keys_backend import KeyringDescription
-from agent.keys_entries import Entries
+from agent.keys_entries import DAMAGED, Entries, is_damage
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
@@ -117,11 +117,11 @@ class KeyRing:
             self._demand_writable(name)
             entries = self._entries()
             entries.write(checked_name(name), value)
-            if entries.read(name) != value:
+            if not _reads_back(entries, name, value):
                 raise ConfigurationError(
                     f"钥匙串没有原样保存 {name}", hint="请换用系统自带的钥匙串", details={"key": name}
                 )
-            self._write_index({*self.names(), name})
+            self._write_index({*self._names_left(), name})
             self._held.pop(name, None)
             self._cache[name] = value
 
@@ -157,7 +157,7 @@ class KeyRing:
                     details={"key": name},
                 )
             if stored:
-                self._write_index(set(self.names()) - {name})
+                self._write_index(self._names_left() - {name})
 
     def held(self) -> frozenset[str]:
         """The names of the keys that were given at start and are only in memory."""
@@ -169,9 +169,7 @@ class KeyRing:
         with self._guard:
             if self._held and not self._usable():
                 return tuple(sorted(self._held))
-            index = self._entries().read(_INDEX)
-            listed = jsontext.read(index) if index else []
-            return tuple(sorted({*map(str, listed), *self._held}))
+            return tuple(sorted({*self._listed(), *self._held}))
 
     def data_key(self, *, create: bool) -> bytes:
         """The 32 bytes that seal the database. ``create`` only for an empty database: makes the key if
@@ -233,8 +231,40 @@ class KeyRing:
             return False
         return True
 
+    def _listed(self) -> list[str]:
+        """Raises ConfigurationError."""
+        try:
+            index = self._entries().read(_INDEX)
+            return [str(name) for name in jsontext.read(index)] if index else []
+        except (ConfigurationError, jsontext.JsonTextError) as error:
+            if isinstance(error, ConfigurationError) and not is_damage(error):
+                raise
+            raise ConfigurationError(
+                "钥匙串里的密钥名录已损坏",
+                hint="密钥本身不受影响；重新导入或生成任何一个密钥，会重建名录",
+                details={"entry": _INDEX, "reason": DAMAGED},
+            ) from None
+
+    def _names_left(self) -> frozenset[str]:
+        """What a new index is made of: a damaged one lists nothing, and the keys are there all the same."""
+        try:
+            return frozenset(self.names())
+        except ConfigurationError as error:
+            if not is_damage(error):
+                raise
+            return frozenset()
+
     def _write_index(self, names: Collection[str]) -> None:
         self._entries().write(_INDEX, jsontext.write(sorted(names)))
+
+
+def _reads_back(entries: Entries, name: str, value: str) -> bool:
+    try:
+        return entries.read(name) == value
+    except ConfigurationError as error:
+        if is_damage(error):
+            return False
+        raise
 
 
 def is_reference(text: str) -> bool:

@@ -1,9 +1,12 @@
-"""Texts of any length as entries of a keyring.
+"""Texts of any length as entries of a keyring, each with a digest that shows any change of it.
 
 The Windows Credential Manager takes 2,560 bytes of UTF-16 per entry, less than an RSA key needs, so
 a long text is kept in numbered parts under its name, and the entry of the name itself says how
 many there are and what the whole must be. Parts are written before that entry and removed after it,
 under a new generation each time: whenever the machine stops, the name gives the old or the new text.
+
+A changed bit would make another key of most keys, which signs and opens nothing; here it is named. What
+people put into the keyring by other means, or systemd hands over, has no digest and is taken as it is.
 """
 
 from __future__ import annotations
@@ -21,7 +24,13 @@ if TYPE_CHECKING:
 
 _PIECE: Final = 600
 """Characters of a part: at most 2,400 bytes of UTF-16, whatever the characters."""
-_MARK: Final = "his-agent-parts:1:"
+_CHECKED: Final = "his-agent-checked:1:"
+_PARTS: Final = "his-agent-parts:1:"
+DAMAGED: Final = "damaged"
+"""The reason in the details of the error for a text that is not what was written."""
+_DIGEST_CHARACTERS: Final = 16
+_NEARLY: Final = 3
+"""So few characters that differ from the mark are damage, not another text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +53,48 @@ class Entries:
         self._service = service
 
     def read(self, name: str) -> str | None:
-        """The text, or None when there is none. Raises ConfigurationError when parts do not fit."""
-        entry = self._get(name)
-        head = _head(entry)
+        """The text, or None when there is none. Raises ConfigurationError, which names it, for a text that
+        was changed or whose parts do not make the whole."""
+        entry = self._checked(name)
+        head = _head(name, entry)
         if entry is None or head is None:
             return entry
         text = "".join(self._get(part) or "" for part in head.names(name))
         if (len(text), _digest(text)) != (head.length, head.sha256):
-            raise ConfigurationError(
-                f"钥匙串里的 {name} 已损坏",
-                hint=f"请重新导入：his-agent keys import {name}",
-                details={"entry": name},
-            )
+            raise _damaged(name)
         return text
 
     def write(self, name: str, text: str) -> None:
-        former = _head(self._get(name))
-        if len(text) <= _PIECE and not text.startswith(_MARK):
-            self._set(name, text)
+        former = self._former(name)
+        if len(text) <= _PIECE and not text.startswith(_PARTS):
+            self._set(name, _with_digest(text))
         else:
             pieces = [text[start : start + _PIECE] for start in range(0, len(text), _PIECE)]
             head = _Head(secrets.token_hex(4), len(pieces), len(text), _digest(text))
             for part, piece in zip(head.names(name), pieces, strict=True):
                 self._set(part, piece)
-            self._set(name, _MARK + json.dumps(asdict(head)))
+            self._set(name, _with_digest(_PARTS + json.dumps(asdict(head))))
         self._drop_parts(name, former)
 
     def delete(self, name: str) -> bool:
         """Whether there was such a text."""
-        entry = self._get(name)
-        if entry is None:
+        if self._get(name) is None:
             return False
+        former = self._former(name)
         self._call("delete_password", name)
-        self._drop_parts(name, _head(entry))
+        self._drop_parts(name, former)
         return True
+
+    def _former(self, name: str) -> _Head | None:
+        """The parts that are replaced or removed; those of a damaged entry are not known any more."""
+        entry = self._get(name)
+        try:
+            return _head(name, _unwrapped(name, entry))
+        except ConfigurationError:
+            return None
+
+    def _checked(self, name: str) -> str | None:
+        return _unwrapped(name, self._get(name))
 
     def _drop_parts(self, name: str, head: _Head | None) -> None:
         for part in head.names(name) if head else ():
@@ -102,11 +119,48 @@ class Entries:
             ) from None
 
 
-def _head(entry: str | None) -> _Head | None:
-    if entry is None or not entry.startswith(_MARK):
+def _head(name: str, entry: str | None) -> _Head | None:
+    """Raises ConfigurationError."""
+    if entry is None or not entry.startswith(_PARTS):
         return None
-    return _Head(**json.loads(entry.removeprefix(_MARK)))
+    try:
+        return _Head(**json.loads(entry.removeprefix(_PARTS)))
+    except (ValueError, TypeError):
+        raise _damaged(name) from None
+
+
+def _with_digest(text: str) -> str:
+    return f"{_CHECKED}{_digest(text)[:_DIGEST_CHARACTERS]}:{text}"
+
+
+def _unwrapped(name: str, entry: str | None) -> str | None:
+    """Raises ConfigurationError."""
+    if entry is None or not _marked(entry):
+        return entry
+    start = len(_CHECKED) + _DIGEST_CHARACTERS + 1
+    text = entry[start:]
+    if entry[:start] != _with_digest(text)[:start]:
+        raise _damaged(name)
+    return text
+
+
+def _marked(entry: str) -> bool:
+    """Also when the mark itself was damaged."""
+    differing = sum(one != other for one, other in zip(entry, _CHECKED, strict=False))
+    return len(entry) >= len(_CHECKED) and differing <= _NEARLY
+
+
+def _damaged(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"钥匙串里的 {name} 已损坏",
+        hint=f"请重新导入：his-agent keys import {name} 文件",
+        details={"entry": name, "reason": DAMAGED},
+    )
+
+
+def is_damage(error: ConfigurationError) -> bool:
+    return error.details.get("reason") == DAMAGED
 
 
 def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

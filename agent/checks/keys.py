@@ -13,6 +13,7 @@ from agent.key_material.certificates import Validity, validity
 from agent.key_material.fingerprints import kept_fingerprint
 from agent.key_material.uses import CERTIFICATE
 from agent.keys import AUDIT_KEY, KeyRing
+from agent.keys_entries import is_damage
 
 if TYPE_CHECKING:
     from agent.hookspecs import KeyUse
@@ -32,7 +33,11 @@ def check_audit_key(ring: KeyRing) -> Iterator[Finding]:
     """A trail whose end nobody signs shows a change, but not one made by who writes it anew."""
     try:
         ring.audit_key()
-    except ConfigurationError:
+    except ConfigurationError as error:
+        if is_damage(error):
+            hint = "执行 his-agent keys remove agent/audit-key 后重新启动，会生成新的；请保存以前的公钥供核对"
+            yield Finding("audit", Level.ERROR, AUDIT_KEY, error.message, hint)
+            return
         yield Finding(
             "audit",
             Level.WARNING,
@@ -62,7 +67,7 @@ def certificates(ring: KeyRing, uses: Iterable[KeyUse]) -> Iterator[tuple[str, V
         names = {name for name in ring.names() if name.endswith(CERTIFICATE)}
     except ConfigurationError:
         return
-    names |= {use.name for use in uses if use.kind == "certificate" and ring.has(use.name)}
+    names |= {use.name for use in uses if use.kind == "certificate"}
     for name in sorted(names):
         try:
             yield name, validity(ring.get(name))
@@ -95,6 +100,11 @@ def _check_keyring(ring: KeyRing) -> Finding:
     except ConfigurationError as error:
         return Finding("keyring", Level.ERROR, "keyring", error.message, error.hint)
     subject = f"{keyring.backend}（账户 {keyring.account}）"
+    try:
+        ring.names()
+    except ConfigurationError as error:
+        level = Level.WARNING if is_damage(error) else Level.ERROR
+        return Finding("keyring", level, subject, error.message, error.hint)
     if keyring.volatile:
         return Finding(
             "keyring",

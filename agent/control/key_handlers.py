@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from agent.errors import AgentError, ControlError, KeyMissing
+from agent.errors import AgentError, ConfigurationError, ControlError, KeyMissing
 from agent.hookspecs import FORMER
 from agent.key_material import fingerprint, key_uses
 from agent.key_material.certificates import public_key_pem, validity
@@ -14,7 +14,8 @@ from agent.key_material.fingerprints import kept_fingerprint
 from agent.key_material.making import generate, public_pem
 from agent.key_material.pairs import demand_pair
 from agent.key_material.uses import CERTIFICATE
-from agent.keys import DATA_KEY, OWN_NAMES, KeyRing, decode_data_key, is_reference
+from agent.keys import AUDIT_KEY, DATA_KEY, OWN_NAMES, KeyRing, decode_data_key, is_reference
+from agent.keys_entries import is_damage
 
 if TYPE_CHECKING:
     from agent.events import JsonObject
@@ -103,7 +104,7 @@ class KeyHandlers:
 
     def list(self, args: JsonObject) -> JsonObject:
         keyring = self._ring.describe()
-        names = sorted({*self._uses, *self._ring.names()})
+        names = sorted({*self._uses, *self._names()})
         return {"keyring": asdict(keyring), "keys": [self._entry(name) for name in names]}
 
     def retire(self, args: JsonObject) -> JsonObject:
@@ -121,7 +122,7 @@ class KeyHandlers:
                 hint="确实要销毁数据时，请先停止代理程序并移走数据库",
                 details={"code": "not_possible"},
             )
-        if name in OWN_NAMES:
+        if name in OWN_NAMES and not (name == AUDIT_KEY and self._is_damaged(name)):
             raise _untouchable(name)
         self._ring.remove(name)
         self._forget(name + CERTIFICATE)
@@ -166,29 +167,50 @@ class KeyHandlers:
     def _entry(self, name: str) -> JsonObject:
         uses = self._uses.get(name.removesuffix(FORMER), [])
         kind = "certificate" if name.endswith(CERTIFICATE) else uses[0].kind if uses else ""
-        entry = {
+        entry: JsonObject = {
             "name": name,
             "about": "；".join(use.about for use in uses),
             "kind": kind,
             "needed": name in self._uses,
-            "present": self._ring.has(name),
+            "present": False,
             "fingerprint": "",
             "valid_until": "",
             "problem": "",
         }
-        if kind and entry["present"]:
-            try:
-                text = self._ring.get(name)
+        try:
+            text = self._ring.get(name)
+            entry["present"] = True
+            if kind:
                 entry["fingerprint"] = kept_fingerprint(self._ring, kind, name)
                 entry["valid_until"] = validity(text).until.isoformat() if "BEGIN CERT" in text else ""
-            except AgentError as error:
-                entry["problem"] = error.message
+        except KeyMissing:
+            return entry
+        except AgentError as error:
+            entry["problem"] = error.message
         return entry
 
+    def _names(self) -> tuple[str, ...]:
+        """A damaged list of names, which ``check`` tells of, hides no key that is needed."""
+        try:
+            return self._ring.names()
+        except ConfigurationError as error:
+            if is_damage(error):
+                return ()
+            raise
+
+    def _is_damaged(self, name: str) -> bool:
+        try:
+            self._ring.has(name)
+        except ConfigurationError as error:
+            if is_damage(error):
+                return True
+            raise
+        return False
+
     def _judge_data_key(self, value: str) -> None:
-        """A lost data key may be brought back from a backup; one in use is never replaced."""
+        """A lost or damaged data key may be brought back from a backup; one in use is never replaced."""
         decode_data_key(value)
-        if self._ring.has(DATA_KEY):
+        if not self._is_damaged(DATA_KEY) and self._ring.has(DATA_KEY):
             raise ControlError(
                 "已经有数据密钥，不能替换：旧数据会打不开",
                 hint="要换数据密钥请用 his-agent rekey；恢复备份时，请先移走现有的数据库和密钥",

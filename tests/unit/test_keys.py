@@ -5,7 +5,7 @@ import gc
 import os
 import subprocess
 import sys
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from typing import ClassVar
 
 import keyring
@@ -14,8 +14,14 @@ from keyring.backend import KeyringBackend
 from keyring.errors import KeyringLocked, PasswordDeleteError
 
 from agent import keys_backend
-from agent.errors import ConfigurationError, KeyMissing, KeyRejected
-from agent.keys import DATA_KEY, KeyRing
+from agent.checks.keys import check_audit_key, check_keys
+from agent.control.key_handlers import KeyHandlers
+from agent.control.verbs import complete
+from agent.crypto.keys import load_private
+from agent.errors import ConfigurationError, ControlError, KeyMissing, KeyRejected
+from agent.hookspecs import KeyUse
+from agent.key_material.making import generate
+from agent.keys import AUDIT_KEY, DATA_KEY, KeyRing
 from agent.keys_entries import Entries
 
 CREDENTIAL_MANAGER_BYTES = 2560
@@ -67,7 +73,7 @@ def test_a_key_is_kept_under_the_service_name_and_comes_back_after_a_restart(
     ring: KeyRing, shelf: Shelf
 ) -> None:
     ring.set("alpha/own-private", "KEY")
-    assert shelf.entries["his-agent", "alpha/own-private"] == "KEY"
+    assert shelf.entries["his-agent", "alpha/own-private"].endswith(":KEY")
     assert KeyRing(backend=shelf).get("alpha/own-private") == "KEY"
 
 
@@ -140,6 +146,95 @@ def test_parts_that_do_not_make_the_whole_are_refused(ring: KeyRing, shelf: Shel
         shelf.entries[part] = text[:-1] if damage == "cut" else f"{text[:-1]}!"
     with pytest.raises(ConfigurationError, match="已损坏"):
         KeyRing(backend=shelf).get("alpha/own")
+
+
+PAIR = generate("sm2-private")
+RAW = load_private(PAIR).scalar.hex()
+
+
+@pytest.mark.parametrize("text", [PAIR, RAW, LONG, "skf:container=1"], ids=["pem", "hex", "long", "device"])
+def test_any_flipped_bit_of_a_kept_key_is_found_and_named(ring: KeyRing, shelf: Shelf, text: str) -> None:
+    """Raw hex most of all: whatever the bit makes of it is another private key."""
+    ring.set("alpha/own", text)
+    for entry, whole in [item for item in shelf.entries.items() if item[0][1] != "index"]:
+        step = max(1, len(whole) // 200)
+        for place in {*range(0, len(whole), step), *range(min(len(whole), 40)), len(whole) - 1}:
+            for bit in range(7):
+                changed = whole[:place] + chr(ord(whole[place]) ^ 1 << bit) + whole[place + 1 :]
+                shelf.entries[entry] = changed
+                with pytest.raises(ConfigurationError, match="alpha/own 已损坏"):
+                    KeyRing(backend=shelf).get("alpha/own")
+        shelf.entries[entry] = whole
+    assert KeyRing(backend=shelf).get("alpha/own") == text
+
+
+def test_a_damaged_key_is_told_by_name_replaced_and_removed(ring: KeyRing, shelf: Shelf) -> None:
+    ring.set("alpha/own", RAW)
+    ring.set("alpha/peer", PAIR)
+    entry = ("his-agent", "alpha/own")
+    shelf.entries[entry] = shelf.entries[entry][:-1] + "?"
+    uses = [KeyUse(name, "x", "sm2-private") for name in ("alpha/own", "alpha/peer")]
+    fresh = KeyRing(backend=shelf)
+    assert [(f.subject, f.level) for f in check_keys(fresh, uses)][1:] == [
+        ("alpha/own", "error"),
+        ("alpha/peer", "ok"),
+    ]
+    handlers = KeyHandlers(fresh, uses, lambda _name: None).handlers()
+    listed = handlers["keys.list"](complete("keys.list", {}))["keys"]
+    assert [(key["name"], bool(key["problem"])) for key in listed] == [
+        ("alpha/own", True),
+        ("alpha/peer", False),
+    ]
+    fresh.set("alpha/own", PAIR)
+    assert KeyRing(backend=shelf).get("alpha/own") == PAIR
+    shelf.entries[entry] = "his-agent-chicked:1:0"
+    KeyRing(backend=shelf).remove("alpha/own")
+    assert entry not in shelf.entries
+
+
+def test_a_damaged_list_of_names_hides_no_key_and_is_made_anew(ring: KeyRing, shelf: Shelf) -> None:
+    ring.set("alpha/own", PAIR)
+    shelf.entries["his-agent", "index"] = "[broken"
+    fresh = KeyRing(backend=shelf)
+    assert fresh.get("alpha/own") == PAIR
+    with pytest.raises(ConfigurationError, match="名录"):
+        fresh.names()
+    uses = [KeyUse("alpha/own", "x", "sm2-private")]
+    assert [finding.level for finding in check_keys(fresh, uses)] == ["warning", "ok"]
+    fresh.set("alpha/own", PAIR)
+    assert fresh.names() == ("alpha/own",)
+
+
+def test_a_damaged_data_key_is_brought_back_from_a_backup_and_a_sound_one_is_not_replaced(
+    ring: KeyRing, shelf: Shelf
+) -> None:
+    kept = b64encode(ring.data_key(create=True)).decode()
+    args = complete("keys.import", {"name": DATA_KEY, "value": kept})
+    with pytest.raises(ControlError):
+        KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).import_key(args)
+    entry = ("his-agent", DATA_KEY)
+    shelf.entries[entry] = shelf.entries[entry][:-2] + "A="
+    with pytest.raises(ConfigurationError, match="损坏"):
+        KeyRing(backend=shelf).data_key(create=True)
+    KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).import_key(args)
+    assert KeyRing(backend=shelf).data_key(create=False) == b64decode(kept)
+
+
+def test_a_damaged_audit_key_is_told_and_may_be_removed_a_sound_one_not(ring: KeyRing, shelf: Shelf) -> None:
+    ring.audit_key(create=True)
+    args = complete("keys.remove", {"name": AUDIT_KEY})
+    with pytest.raises(ControlError):
+        KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).remove(args)
+    shelf.entries["his-agent", AUDIT_KEY] += "x"
+    (finding,) = check_audit_key(KeyRing(backend=shelf))
+    assert (finding.level, "损坏" in finding.message) == ("error", True)
+    KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).remove(args)
+    assert KeyRing(backend=shelf).audit_key(create=True)
+
+
+def test_what_somebody_else_put_into_the_keyring_is_taken_as_it_is(shelf: Shelf) -> None:
+    shelf.entries["his-agent", "alpha/own"] = PAIR
+    assert KeyRing(backend=shelf).get("alpha/own") == PAIR
 
 
 def test_a_crash_at_any_write_leaves_the_old_or_the_new_key_never_a_mixture(shelf: Shelf) -> None:
@@ -272,7 +367,7 @@ def test_of_a_chain_the_best_trusted_member_is_taken(use: object, monkeypatch: p
     use(chainer.ChainerBackend())  # type: ignore[no-untyped-call, operator]
     ring = KeyRing()
     ring.set("alpha/own", "KEY")
-    assert trusted.get_password("his-agent", "alpha/own") == "KEY"
+    assert (trusted.get_password("his-agent", "alpha/own") or "").endswith(":KEY")
     assert ring.describe().volatile
 
 
