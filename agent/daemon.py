@@ -225,7 +225,7 @@ class Daemon:
 
     def _intake(self, folder: FolderConfig) -> FolderIntake:
         system = self.systems[folder.system]
-        plain = plain_rules(folder)
+        plain = plain_rules(folder, self.config.devices)
         return FolderIntake(
             folder=folder.name,
             source=FolderSource(folder_settings(folder), self.clock, self.glances.get(folder.inbox)),

@@ -23,6 +23,7 @@ _STATION: Final = Setting(
     "The station it belongs to, as submissions name it in await.station",
     example='"till-1"',
     shown="<name>",
+    pattern=r"[^\s\x00-\x1f\x7f]{1,64}",
 )
 _USB_ID: Final = r"[0-9A-Fa-f]{4}(:[0-9A-Fa-f]{4})?"
 _HEX: Final = r"([0-9A-Fa-f]{2})*"

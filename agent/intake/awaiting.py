@@ -19,21 +19,29 @@ from agent.outbox.model import Awaiting, NewSubmission, WaitView
 
 LARGEST: Final = 256 * 1024
 """Bytes of a file whose submissions may wait: it is planned again while a person holds the scanner."""
+CARD: Final = "card"
 KINDS: Final = {
     "ecredential": "扫医保电子凭证",
     "esscard": "扫电子社会保障卡",
     "tracecode": "扫药品追溯码",
-    "card": "读社会保障卡",
+    CARD: "读社会保障卡",
 }
 _MOMENTS: Final = ("occurred_at", "valid_until", "scanned_at")
 _PLAIN: Final = ("system", "transaction", "id", "data", "seq", "after", "replaces", "now", "force")
 
 
 def standing_in(
-    dropped: Dropped, submission: Submission, wait: Wait, number: int, adapter: ProtocolAdapter
+    dropped: Dropped,
+    submission: Submission,
+    wait: Wait,
+    number: int,
+    adapter: ProtocolAdapter,
+    stations: frozenset[str] | None = None,
 ) -> NewSubmission:
-    """What keeps its place, or what is wrong with it."""
+    """What keeps its place, or what is wrong with it. ``stations`` have a device for it, None: not known."""
     try:
+        if stations is not None and wait.station not in stations:
+            raise SubmissionInvalid([_NO_READER if wait.kind == CARD else _NO_SCANNER])
         if len(dropped.raw) > LARGEST:
             raise SubmissionInvalid([_TOO_LARGE])
         adapter.items(submission)
@@ -126,6 +134,20 @@ def _dropped(view: WaitView) -> Dropped:
     )
 
 
+_NO_SCANNER: Final = Fault(
+    "/await/station",
+    "await_station",
+    "配置中这个窗口没有扫码枪，等不到扫码；请核对 station 与配置文件中扫码枪的 station",
+    "await",
+    "等待扫码或读卡",
+)
+_NO_READER: Final = Fault(
+    "/await/station",
+    "await_station",
+    "配置中这个窗口没有读卡器，等不到读卡；请核对 station 与配置文件中读卡器的 station",
+    "await",
+    "等待扫码或读卡",
+)
 _TOO_LARGE: Final = Fault(
     "/await",
     "await_too_large",

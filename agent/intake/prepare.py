@@ -9,7 +9,7 @@ from dataclasses import replace
 from agent.errors import SubmissionInvalid
 from agent.events import Attachment, Submission
 from agent.hookspecs import Preparation, ProtocolAdapter
-from agent.intake.awaiting import standing_in
+from agent.intake.awaiting import CARD, standing_in
 from agent.intake.dropping import Dropped, digest, judged, unreadable
 from agent.outbox.model import NewSubmission
 from agent.submissions import ReadingRules, read
@@ -40,20 +40,22 @@ def prepare(
         return
     for number in range(len(submissions)):
         # what was read is let go as soon as it is planned: a large table need not be there twice
-        yield _prepared(dropped, submissions.popleft(), number, adapter, preparation, attachments)
+        yield _prepared(dropped, submissions.popleft(), number, rules, adapter, preparation, attachments)
 
 
 def _prepared(
     dropped: Dropped,
     read_one: Submission,
     number: int,
+    rules: ReadingRules,
     adapter: ProtocolAdapter,
     preparation: Preparation | None,
     attachments: Mapping[str, Attachment],
 ) -> NewSubmission:
     submission = replace(read_one, occurred_at=read_one.occurred_at or dropped.modified_at)
     if submission.wait is not None:
-        return standing_in(dropped, submission, submission.wait, number, adapter)
+        stations = rules.readers if submission.wait.kind == CARD else rules.scanners
+        return standing_in(dropped, submission, submission.wait, number, adapter, stations)
     if preparation is not None:
         submission = preparation.prepare(submission, dropped.received_at)
     return judged(dropped, replace(submission, attachments=attachments), number, adapter)

@@ -59,7 +59,8 @@ class ReadingRules:
 
     ``columns`` maps names that the HIS uses in its tables to field codes. ``name_kinds`` and
     ``identifier_kinds`` are the sensitive kinds of fields that hold names and numbers of identity:
-    no ``?`` in the former, no scientific notation in the latter.
+    no ``?`` in the former, no scientific notation in the latter. ``scanners`` and ``readers`` are the
+    stations that have any, None where that is not known.
     """
 
     system: str
@@ -69,6 +70,8 @@ class ReadingRules:
     columns: Mapping[str, str] = field(default_factory=dict)
     name_kinds: frozenset[str] = frozenset({"name"})
     identifier_kinds: frozenset[str] = frozenset({"id_number", "card", "account", "phone", "number"})
+    scanners: frozenset[str] | None = None
+    readers: frozenset[str] | None = None
 
 
 class ReadFailure(SubmissionInvalid):

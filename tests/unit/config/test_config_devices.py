@@ -57,6 +57,7 @@ def test_a_scanner_reader_code_and_device_are_read_with_their_defaults(tmp_path:
         ('[scanners.gun]\nreply_taken = "beep"', "scanners.gun.reply_taken"),
         ('[scanners.gun]\ngs_key = "F13"', "scanners.gun.gs_key"),
         ('[scanners.gun]\nprot = "COM3"', "scanners.gun.prot"),
+        ('[scanners.gun]\nstation = "till 1"', "scanners.gun.station"),
         ('[readers.desk]\nkind = "driver"', "readers.desk.driver"),
         ("[codes.invoice]", "codes.invoice"),
         ('[codes.invoice]\npattern = "("', "codes.invoice.pattern"),

@@ -4,8 +4,12 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
+from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig
+from agent.config.model import FolderConfig
 from agent.intake.prepare import Dropped, prepare
-from agent.intake.rules import reading_rules
+from agent.intake.rules import plain_rules, reading_rules
 from tests.unit.intake.inbox_bench import START, admission_file, fee_file, large_csv
 from tests.unit.ministry.ministry_desk import adapter
 
@@ -131,3 +135,38 @@ def test_what_a_plugin_refuses_does_not_change_with_the_address():
     (there,) = prepare(replace(dropped, folder="other", file_name="y.json"), RULES, PLUGIN)
     assert here.digest == there.digest
     assert here.reply != there.reply
+
+
+DEVICES = DeviceConfig(
+    scanners=(ScannerConfig("gun", "till-1"),), readers=(ReaderConfig("desk", "reception"),)
+)
+
+
+@pytest.mark.parametrize(
+    ("transaction", "kind", "station", "says"),
+    [
+        ("GYU010", "esscard", "till-1", ""),
+        ("GYD055", "card", "reception", ""),
+        ("GYU010", "esscard", "till-7", "没有扫码枪"),
+        ("GYU010", "esscard", "reception", "没有扫码枪"),
+        ("GYD055", "card", "till-1", "没有读卡器"),
+    ],
+)
+def test_one_that_would_wait_where_nothing_can_be_scanned_is_refused_at_once(
+    tmp_path, transaction, kind, station, says
+):
+    folder = FolderConfig("till", "ministry", *[tmp_path] * 5)
+    rules = reading_rules("ministry", PLUGIN.catalog, json.loads(json.dumps(plain_rules(folder, DEVICES))))
+    data = {"akb020": "51010000001"} if kind == "esscard" else {}
+    told = {
+        "transaction": transaction,
+        "id": "W-1",
+        "data": data,
+        "await": {"scan": kind, "station": station},
+    }
+    dropped = Dropped("event-1", "till", "x.json", START, WRITTEN, json.dumps(told).encode())
+    (new,) = prepare(dropped, rules, PLUGIN)
+    assert [(fault.rule, says in fault.message) for fault in new.faults] == (
+        [("await_station", True)] if says else []
+    )
+    assert (new.wait is None) == bool(says)
