@@ -11,6 +11,7 @@ Values that may hold personal data mask themselves in ``repr``.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -286,12 +287,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Bytes for the wire."""
+    """Bytes for the wire. ``answer_s``: how long its answer is waited for where somebody waits at a desk;
+    never longer than the configuration says."""
 
     url: str
     headers: tuple[tuple[str, str], ...]
     body: bytes = field(repr=False)
     method: str = "POST"
+    answer_s: float = math.inf
 
 
 @dataclass(frozen=True, slots=True)

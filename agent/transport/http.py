@@ -39,7 +39,7 @@ class HttpTransport:
         message = self._compose(request, origin, target)
         connection = self._connection(origin)
         try:
-            response, reusable = self._exchange(connection, request.method, message)
+            response, reusable = self._exchange(connection, request, message)
         except BaseException:
             self._pool.discard(connection)
             raise
@@ -77,15 +77,15 @@ class HttpTransport:
             return compose(request, origin, target)
         return compose(request, origin, f"http://{origin.authority()}{target}", proxy.headers)
 
-    def _exchange(self, connection: Connection, method: str, message: bytes) -> tuple[Response, bool]:
-        deadline = Deadline(self._clock, self._settings.answer_s)
+    def _exchange(self, connection: Connection, request: Request, message: bytes) -> tuple[Response, bool]:
+        deadline = Deadline(self._clock, min(request.answer_s, self._settings.answer_s))
         crash_point("transport.before_send")
         stage = "send"
         try:
             transmit(connection.socket, message, deadline)
             crash_point("transport.after_send")
             stage = "answer"
-            answer = receive(connection.socket, method, deadline, self._settings.answer_bytes)
+            answer = receive(connection.socket, request.method, deadline, self._settings.answer_bytes)
         except EXCHANGE_FAILURES as error:
             raise maybe_sent("stopped" if connection.cut else error, connection.origin, stage) from error
         crash_point("transport.after_answer")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -107,7 +108,10 @@ class ScanpayAdapter(Unaided):
     def encode(self, draft: Draft, ids: Mapping[str, str], now: datetime) -> Request:
         spec = self.catalog.transaction(draft.transaction)
         pairs = codec.request_pairs(self.settings, spec, draft.body)
-        return codec.write_request(self.settings.url, self.sealing.seal(pairs, ids.get(SESSION, "")))
+        sealed = self.sealing.seal(pairs, ids.get(SESSION, ""))
+        at_desk = spec.code != reconciling.STATEMENT
+        answer_s = self.settings.answer_patience.total_seconds() if at_desk else math.inf
+        return codec.write_request(self.settings.url, sealed, answer_s)
 
     def interpret(self, draft: Draft, ids: Mapping[str, str], response: Response) -> Outcome:
         received = _received(response)

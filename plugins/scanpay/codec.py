@@ -32,8 +32,9 @@ def request_pairs(settings: Settings, spec: TransactionSpec, body: JsonObject) -
     }
 
 
-def write_request(url: str, pairs: Mapping[str, str]) -> Request:
-    return Request(url=url, headers=(("Content-Type", CONTENT_TYPE),), body=write_form(pairs))
+def write_request(url: str, pairs: Mapping[str, str], answer_s: float) -> Request:
+    headers = (("Content-Type", CONTENT_TYPE),)
+    return Request(url=url, headers=headers, body=write_form(pairs), answer_s=answer_s)
 
 
 @dataclass(frozen=True, slots=True)

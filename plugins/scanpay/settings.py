@@ -109,6 +109,13 @@ OPTIONS: Final = (
         "因查询不到而定为未支付的订单，多少秒后再查询一次",
         default=900,
     ),
+    Option(
+        "answer_patience_s",
+        "integer",
+        "窗口业务最多等平台应答多少秒，之后改为查询（ST009）；应小于 answer_within_s（20 秒），"
+        "这样 HIS 的中间结果就是“查询中”",
+        default=15,
+    ),
     Option("code_lives_s", "integer", "二维码自扫码起多少秒内有效（文档：60 秒）", default=60),
     Option("token_lives_s", "integer", "ecToken 自扫码起多少秒内有效（文档：不超过 5 分钟）", default=300),
     Option("merchant_key", "text", "钥匙串中商户私钥的名称", default="scanpay/merchant-private"),
@@ -246,6 +253,7 @@ class Settings:
     ack_within: timedelta
     query_margin: timedelta
     late_look_after: timedelta
+    answer_patience: timedelta
     code_lives: timedelta
     token_lives: timedelta
     merchant_key: str
@@ -280,6 +288,7 @@ def read_settings(options: Mapping[str, Any]) -> Settings:
         ack_within=timedelta(seconds=chosen.whole("ack_within_s")),
         query_margin=timedelta(seconds=_positive(chosen, "query_margin_s")),
         late_look_after=timedelta(seconds=_positive(chosen, "late_look_after_s")),
+        answer_patience=timedelta(seconds=_positive(chosen, "answer_patience_s")),
         code_lives=timedelta(seconds=_positive(chosen, "code_lives_s")),
         token_lives=_token_lives(chosen),
         merchant_key=chosen.matching("merchant_key", r"\S+", "不能为空"),

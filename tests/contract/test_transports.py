@@ -6,6 +6,7 @@ Each test holds what the transport reports against what the server was really se
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -458,14 +459,18 @@ def test_failed_exchange_leaves_no_connection_for_the_next(make: Make) -> None:
         assert server.connections == 2
 
 
-def test_silent_server_is_maybe_sent_within_the_answer_timeout(make: Make) -> None:
+@pytest.mark.parametrize(("configured", "wanted"), [(0.3, math.inf), (0.3, 60.0), (60.0, 0.3)])
+def test_silent_server_is_maybe_sent_within_the_shorter_answer_timeout(
+    make: Make, configured: float, wanted: float
+) -> None:
     def script(conversation: Conversation) -> None:
         conversation.read_request()
         conversation.until_closed()
 
     with serving(script) as server:
+        request = replace(post(server.url()), answer_s=wanted)
         with pytest.raises(MaybeSent) as caught:
-            make(replace(QUICK, answer_s=0.3)).send(post(server.url()))
+            make(replace(QUICK, answer_s=configured)).send(request)
         assert (caught.value.details["stage"], caught.value.details["reason"]) == ("answer", "timeout")
         assert len(server.requests) == 1
 
