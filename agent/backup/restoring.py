@@ -19,6 +19,7 @@ from agent.errors import StoreError
 from agent.faults import crash_point
 from agent.numbers import leave_out
 from agent.opening import open_outbox
+from agent.outbox.model import Registered
 from agent.outbox.ownership import take_ownership
 
 if TYPE_CHECKING:
@@ -33,15 +34,27 @@ _ASIDE: Final = ".restoring"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """``unknown`` messages wait for a decision. ``registered`` files were accepted after the backup and are
-    unknown now too, ``unreadable`` ones could not be read as submissions. ``numbers_left_out``: the
-    high-water file was lost, so a large block of every series is skipped."""
+    """``unknown`` messages wait for a decision; of ``bare`` submissions of the backup only the id is kept.
+    ``accepted`` files came after it. ``numbers_left_out``: the high-water file was lost, so a large block of
+    every series is skipped."""
 
     made_at: datetime
     unknown: int
-    registered: tuple[Path, ...]
-    unreadable: tuple[Path, ...]
+    bare: int
+    accepted: Accepted
     numbers_left_out: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Files of the archive that the backup does not know. ``registered`` ones are unknown now too, with the
+    ``attachments`` that they name; of ``bare`` ones only ids could be registered, since their files are not
+    there unmistakably, or what they say cannot be planned any more. ``unreadable`` are no submissions."""
+
+    registered: tuple[Path, ...]
+    bare: tuple[Path, ...]
+    attachments: tuple[Path, ...]
+    unreadable: tuple[Path, ...]
 
 
 def restore(
@@ -103,34 +116,54 @@ def _prepare(
     outbox = open_outbox(copy, keys=ring, clock=clock, answer_within_s=config.answer_within_s)
     try:
         with outbox.write() as tx:
-            unknown = tx.hold_unfinished(clock.now())
+            unknown, bare = tx.hold_unfinished(clock.now())
         lost = not (config.data / NUMBERS).exists()
         if lost:
             leave_out(outbox, manifest.made_at.date(), clock.now().date())
-        registered, unreadable = _register(config, registry, ring, clock, outbox, manifest.made_at)
-        details = {
-            "unknown": unknown,
-            "registered": len(registered),
-            "unreadable": len(unreadable),
-            "numbers_left_out": int(lost),
-        }
+        done = Restored(
+            manifest.made_at,
+            unknown,
+            bare,
+            _register(config, registry, ring, clock, outbox, manifest.made_at),
+            lost,
+        )
         with outbox.write() as tx:
-            tx.record("backup.restored", details, who=by[0], why=by[1])
+            tx.record("backup.restored", _counted(done), who=by[0], why=by[1])
     finally:
         outbox.close()
-    return Restored(manifest.made_at, unknown, tuple(registered), tuple(unreadable), lost)
+    return done
+
+
+def _counted(done: Restored) -> dict[str, int]:
+    return {
+        "unknown": done.unknown,
+        "bare": done.bare,
+        "registered": len(done.accepted.registered),
+        "registered_bare": len(done.accepted.bare),
+        "unreadable": len(done.accepted.unreadable),
+        "numbers_left_out": int(done.numbers_left_out),
+    }
 
 
 def _register(
     config: AgentConfig, registry: Registry, ring: KeyRing, clock: Clock, outbox: Outbox, since: datetime
-) -> tuple[list[Path], list[Path]]:
+) -> Accepted:
     registered: list[Path] = []
+    bare: list[Path] = []
     unreadable: list[Path] = []
+    beside: set[Path] = set()
+    known: set[Path] = set()
     for fate in fates_since(config, registry, ring, since):
         with outbox.write() as tx:
-            fresh = [tx.register_unknown(new, clock.now()) for new in fate.submissions]
-        if any(fresh):
+            became = [tx.register_unknown(new, clock.now()) for new in fate.submissions]
+        known |= set(fate.attachments)
+        if Registered.BARE in became:
+            bare.append(fate.path)
+        elif Registered.WHOLE in became:
             registered.append(fate.path)
-        elif not fresh:
+        elif not became:
             unreadable.append(fate.path)
-    return registered, unreadable
+        if {Registered.BARE, Registered.WHOLE} & set(became):
+            beside |= set(fate.attachments)
+    unclaimed = [path for path in unreadable if path not in known]
+    return Accepted(tuple(registered), tuple(bare), tuple(sorted(beside)), tuple(unclaimed))

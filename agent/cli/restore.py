@@ -55,17 +55,30 @@ def _told(done: Restored) -> dict[str, object]:
     return {
         "made_at": done.made_at.isoformat(),
         "unknown": done.unknown,
-        "registered": [str(path) for path in done.registered],
-        "unreadable": [str(path) for path in done.unreadable],
+        "bare": done.bare,
+        "registered": _texts(done.accepted.registered),
+        "registered_bare": _texts(done.accepted.bare),
+        "attachments": _texts(done.accepted.attachments),
+        "unreadable": _texts(done.accepted.unreadable),
         "numbers_left_out": done.numbers_left_out,
     }
+
+
+def _texts(paths: tuple[Path, ...]) -> list[str]:
+    return [str(path) for path in paths]
 
 
 def _draw(done: Restored) -> None:
     write_line(f"已恢复 {done.made_at:%Y-%m-%d %H:%M:%S} 的备份")
     write_line(f"结果不明、等待裁定的消息：{done.unknown} 条（his-agent outbox list --state unknown）")
-    _list("备份之后受理、现登记为结果不明的文件", done.registered)
-    _list("备份之后归档、但读不出业务的文件（附件等），请人工核对", done.unreadable)
+    if done.bare:
+        write_line(
+            f"备份时还在等附件或扫码、现在只知道编号的业务：{done.bare} 笔（由 HIS 用 .resolve.json 裁定）"
+        )
+    _list("备份之后受理、现登记为结果不明的文件", done.accepted.registered)
+    _list("备份之后受理、只登记了编号的文件（由 HIS 用 .resolve.json 裁定）", done.accepted.bare)
+    _list("它们的附件", done.accepted.attachments)
+    _list("备份之后归档、读不出业务的文件（控制文件、无主的附件等），请人工核对", done.accepted.unreadable)
     if done.numbers_left_out:
         write_line("号段文件不在，已让每个号段跳过一大段号码，以免与备份之后用过的重复")
 

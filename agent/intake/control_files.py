@@ -18,7 +18,7 @@ from agent.clock import Clock
 from agent.errors import ControlError, Fault
 from agent.events import JsonObject
 from agent.faults import crash_point
-from agent.intake.control_targets import NOTHING_OPEN, OPEN, TOO_LATE, choose
+from agent.intake.control_targets import NOTHING_OPEN, NOTHING_TO_SEND, OPEN, TOO_LATE, choose
 from agent.logs import get_logger
 from agent.outbox.base import Acknowledged, Outbox, Resolved, Transaction
 from agent.outbox.model import Cancelled, NewSubmission, ReplyAddress, State
@@ -101,13 +101,22 @@ class ControlFiles:
             return Fault("", "control_not_readable", str(error))
         waiting = [m for m in self.outbox.messages_of(submission) if m.state in OPEN]
         if not waiting:
-            return NOTHING_OPEN
+            return self._conclude(tx, submission, verdict, data)
         for place, message in enumerate(waiting):
             if place and verdict == "rejected" and message.state is State.PARKED:
                 continue  # cancelled with the rejection before it
             now = self.clock.now()
             tx.resolve(message.message, verdict, data, WHO, "control file", now, self.resolved)
         return None
+
+    def _conclude(self, tx: Transaction, submission: int, verdict: str, data: JsonObject) -> Fault | None:
+        """Decide a submission without messages: of one that a backup brought back only the id is known."""
+        if (self.outbox.result(submission) or {}).get("state") != State.UNKNOWN:
+            return NOTHING_OPEN
+        if verdict == "resend" or data:
+            return NOTHING_TO_SEND
+        done = tx.conclude(submission, State(verdict), WHO, "control file", self.clock.now())
+        return None if done else NOTHING_OPEN
 
     def _remove_result(self, address: ReplyAddress, result: JsonObject) -> None:
         """One that the HIS still has open stays: it was read, and does no harm."""

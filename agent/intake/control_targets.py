@@ -23,12 +23,19 @@ UNKNOWN_ID: Final = "control_unknown_id"
 TOO_LATE: Final = Fault(
     "", "control_too_late", "该提交没有可以取消的部分：已经发送、结果未定或已有最终结果，不能取消"
 )
+NOTHING_TO_SEND: Final = Fault(
+    "",
+    "control_bare",
+    "这笔业务只知道编号（数据库由备份恢复），只能裁定为 accepted 或 rejected，不能带 data；"
+    "要办理请裁定为 rejected 后换一个编号重新提交",
+)
 NOTHING_OPEN: Final = Fault("", "control_nothing_open", "该提交没有等待人工决定的消息（unknown 或 parked）")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A submission that is meant. ``states`` are those of its messages."""
+    """A submission that is meant. ``states`` are those of its messages; its own, where nothing but its id is
+    known since a backup was restored."""
 
     submission: int
     transaction: str
@@ -65,7 +72,8 @@ def _meant(tx: Transaction, outbox: Outbox, system: str, name: str) -> Iterator[
         if key not in seen:
             seen.add(key)
             states = frozenset(message.state for message in outbox.messages_of(number))
-            yield Target(number, *key, states)
+            bare = frozenset({State.UNKNOWN} if result.get("state") == State.UNKNOWN else ())
+            yield Target(number, *key, states or bare)
 
 
 def _ambiguous(fitting: Sequence[Target]) -> Fault:

@@ -41,8 +41,10 @@ from agent.outbox.model import (
     LeftDownload,
     MessageView,
     NewSubmission,
+    Registered,
     ReplyAddress,
     Settled,
+    State,
     WaitView,
 )
 
@@ -290,13 +292,18 @@ class Transaction(Protocol):
         ...
 
     # -- after a backup was restored --------------------------------------------------------------
-    def hold_unfinished(self, now: datetime) -> int:
+    def hold_unfinished(self, now: datetime) -> tuple[int, int]:
         """Let every unfinished message be unknown: whether it was sent since the backup nobody knows.
-        Returns how many are."""
+        Returns how many are, and of how many submissions only the id is kept."""
         ...
 
-    def register_unknown(self, new: NewSubmission, now: datetime) -> bool:
-        """Store a submission that was accepted after the backup, as unknown; false when it is known."""
+    def register_unknown(self, new: NewSubmission, now: datetime) -> Registered:
+        """Store a submission that was accepted after the backup, as unknown."""
+        ...
+
+    def conclude(self, submission: int, verdict: State, who: str, why: str, now: datetime) -> bool:
+        """A person says what became of a submission of which nothing but its id is known: ``accepted`` or
+        ``rejected``. False for every other submission."""
         ...
 
     # -- the audit trail ------------------------------------------------------------------------

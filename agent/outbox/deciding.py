@@ -86,7 +86,7 @@ def cancel(work: Work, submission: int, who: str, why: str, now: datetime) -> Ca
         work.run("set_staged", 0, submission)
     elif row["staged"]:
         raise ControlError("该业务仍在读入，暂时不能取消", hint="请稍后重试")
-    _note(work, submission, None, "cancel", who, why, now)
+    note_act(work, submission, None, "cancel", who, why, now)
     if row["state"] in FINAL:
         return Cancelled.WHOLE if row["state"] in _NEVER_SENT else Cancelled.NOTHING
     if not withdraw_unsent(work, submission, to_micros(now)):
@@ -114,7 +114,7 @@ def resolve(
         )
     if verdict not in {"accepted", "rejected", "resend"}:
         raise ControlError(f"不认识的判定：{verdict}", hint="可用 accepted、rejected、resend")
-    _note(work, message["submission"], number, f"resolve:{verdict}", who, why, now)
+    note_act(work, message["submission"], number, f"resolve:{verdict}", who, why, now)
     if verdict == "resend":
         return _resend(work, message)
     if verdict == "accepted":
@@ -149,7 +149,7 @@ def acknowledge(
     _asked(work, "submission", submission)
     if acknowledged is not None:
         _take_over(work, submission, acknowledged)
-    _note(work, submission, None, "acknowledge", who, "", now)
+    note_act(work, submission, None, "acknowledge", who, "", now)
     rows = work.all("addresses", submission)
     return tuple(
         ReplyAddress(*work.border.open("reply|address", row["number"], row["address_sealed"])) for row in rows
@@ -174,7 +174,7 @@ def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:
             f"消息 {number} 处于 {message['state']} 状态，没有可放行的后续业务",
             hint="只有失败或等待判定的业务可以放行其后续业务",
         )
-    _note(work, message["submission"], number, "skip", who, why, now)
+    note_act(work, message["submission"], number, "skip", who, why, now)
     failure = work.one("failure_of", number)
     released = 0 if failure is None else _let_pass(work, failure)
     finish_step(work)
@@ -183,7 +183,7 @@ def skip(work: Work, number: int, who: str, why: str, now: datetime) -> int:
 
 def skip_submission(work: Work, submission: int, who: str, why: str, now: datetime) -> int:
     _asked(work, "submission", submission)
-    _note(work, submission, None, "skip", who, why, now)
+    note_act(work, submission, None, "skip", who, why, now)
     failures = work.all("failures_of_submission", submission)
     released = sum(_let_pass(work, failure) for failure in failures)
     finish_step(work)
@@ -196,7 +196,7 @@ def _let_pass(work: Work, failure: Row) -> int:
     return blocking.lift(work, failure["number"])
 
 
-def _note(
+def note_act(
     work: Work, submission: int, message: int | None, what: str, who: str, why: str, now: datetime
 ) -> None:
     number = work.next_number("act")

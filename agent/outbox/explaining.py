@@ -64,6 +64,7 @@ def _resolve(verdict: str, effect: str) -> JsonObject:
 
 _ACCEPTED = _resolve("accepted", "判定平台已受理：可在 data 中填写平台返回的编号；后续业务随即继续")
 _REJECTED = _resolve("rejected", "判定平台未受理：该业务以被拒绝结束；其后续业务仍等待更正或放行")
+_BARE = [_resolve("accepted", "判定平台已受理，没有应答内容"), _REJECTED]
 _CANCEL: JsonObject = {"file": "<id>.cancel", "effect": "取消该业务：不再发送，并放行因它而等待的业务"}
 
 _CHOICES: dict[str, list[JsonObject]] = {
@@ -90,6 +91,7 @@ _CHOICES: dict[str, list[JsonObject]] = {
 }
 
 
-def choices(state: str) -> list[JsonObject]:
-    """What may be done about a submission that waits for a decision; [] for the others."""
-    return _CHOICES.get(state, [])
+def choices(state: str, *, bare: bool = False) -> list[JsonObject]:
+    """What may be done about a submission that waits for a decision; [] for the others. ``bare``: nothing
+    but its id is known."""
+    return _BARE if bare and state == State.UNKNOWN else _CHOICES.get(state, [])

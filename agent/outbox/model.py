@@ -57,6 +57,14 @@ FREES_ID = frozenset({State.INVALID, State.EXPIRED, State.CANCELLED})
 """Final states after which the HIS may use the id again with other content."""
 
 
+class Registered(StrEnum):
+    """What became of a submission that was accepted after a backup. ``bare``: only its id could be kept."""
+
+    KNOWN = "known"
+    WHOLE = "whole"
+    BARE = "bare"
+
+
 class AttemptState(StrEnum):
     """``started`` is on disk before the first byte leaves. ``withdrawn``: none did."""
 

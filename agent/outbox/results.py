@@ -112,7 +112,7 @@ def _decisive(story: Story) -> Part | None:
 
 def _decision(story: Story, decisive: Part | None) -> JsonObject:
     """What a submission waits for, and what each choice does."""
-    offered = choices(story.state)
+    offered = choices(story.state, bare=not story.parts)
     if not offered:
         return {}
     reason = decisive.message if decisive and story.state != State.BLOCKED else ""

@@ -33,6 +33,7 @@ from agent.outbox.model import (
     Head,
     LaneKey,
     NewSubmission,
+    Registered,
     ReplyAddress,
     Settled,
     State,
@@ -223,11 +224,14 @@ class SqliteTransaction:
         return purging.purge(self._work, before, limit)
 
     # -- after a backup was restored --------------------------------------------------------------
-    def hold_unfinished(self, now: datetime) -> int:
+    def hold_unfinished(self, now: datetime) -> tuple[int, int]:
         return restoring.hold_unfinished(self._work, now)
 
-    def register_unknown(self, new: NewSubmission, now: datetime) -> bool:
+    def register_unknown(self, new: NewSubmission, now: datetime) -> Registered:
         return restoring.register(self._work, new, now)
+
+    def conclude(self, submission: int, verdict: State, who: str, why: str, now: datetime) -> bool:
+        return restoring.conclude(self._work, submission, verdict, who, why, now)
 
     # -- the audit trail ------------------------------------------------------------------------
     def record(self, kind: str, details: Details, *, who: str = "", why: str = "") -> None:

@@ -19,7 +19,7 @@ from agent.clock import BEIJING
 _STAMP = "%Y%m%dT%H%M%S%f"
 _EVENT = r"(\d{8}T\d{12})([0-9a-f]{6})([asin])"
 _TAKEN = re.compile(_EVENT + "-(.+)", re.ASCII | re.DOTALL)
-_ALONE = re.compile(_EVENT, re.ASCII)
+EVENT_ID = re.compile(_EVENT, re.ASCII)
 _STEP = timedelta(microseconds=1)
 
 
@@ -58,7 +58,7 @@ class EventIds:
 
 
 def is_event_id(name: str) -> bool:
-    return _ALONE.fullmatch(name) is not None
+    return EVENT_ID.fullmatch(name) is not None
 
 
 def taken_name(file_name: str) -> TakenName | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ from agent.outbox.base import Outbox
 from agent.registry import Registry
 from tests.contract.outbox_world import accepted, draft, rejected, visit
 from tests.unit.daemon_bench import BlackHole, DaemonBench
+from tests.unit.intake.test_attachments import PDF, upload
 from tests.unit.test_retention import Station
 
 
@@ -122,8 +124,8 @@ def test_a_restored_outbox_sends_nothing_by_itself_and_knows_what_came_after_the
     ward.lose()
     sent = len(hole.requests)
     done = ward.restore(backup)
-    assert (done.unknown, done.unreadable, done.numbers_left_out) == (2, (), False)
-    assert sorted(path.name for path in done.registered) == ["AFTER-1.json", "AFTER-2.json"]
+    assert (done.unknown, done.bare, done.accepted.unreadable, done.numbers_left_out) == (2, 0, (), False)
+    assert sorted(path.name for path in done.accepted.registered) == ["AFTER-1.json", "AFTER-2.json"]
     outbox = ward.opened()
     assert states(outbox) == dict.fromkeys(("BEFORE-1", "BEFORE-2", "AFTER-1", "AFTER-2"), "unknown")
     (record,) = [r for r in outbox.audit_records(0, 10_000) if r["kind"] == "backup.restored"]
@@ -168,6 +170,116 @@ def test_a_backup_of_a_running_outbox_is_sealed_and_whole(ward: Ward) -> None:
     with pytest.raises(ConfigurationError):
         ward.call("backup", target="relative/folder", who="x")
     assert ward.call("audit.export", after=0, limit=5000)["records"][-1]["kind"] != ""
+
+
+# -- files beside submissions ---------------------------------------------------------------------------
+
+
+def _with_file(ward: Ward, his_id: str, name: str, content: bytes) -> None:
+    ward.drop(name, content)
+    ward.drop(f"{his_id}.json", upload(name, his_id=his_id))
+
+
+def _decide(ward: Ward, his_id: str, **order: Any) -> dict[str, Any]:
+    """The HIS decides by a control file; the result that it is answered with, or the submission's."""
+    name = f"{his_id}.resolve.json"
+    ward.drop(name, order)
+    ward.wait_for(lambda: ward.archived(name) or (ward.config.folders[0].rejected / name).exists(), "decided")
+    refused = ward.results / f"{name}.result.json"
+    if not ward.archived(name):
+        ward.wait_for(refused.exists, "the refusal")
+        told: dict[str, Any] = json.loads(refused.read_text(encoding="utf-8"))
+        refused.unlink()
+        (ward.config.folders[0].rejected / name).unlink()
+        return told
+    ward.wait_for(lambda: _result(ward, his_id)["final"], "the final result")
+    return _result(ward, his_id)
+
+
+def _result(ward: Ward, his_id: str) -> dict[str, Any]:
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in ward.results.glob("*.result.json")]
+    (mine,) = [one for one in told if one["id"] == his_id]
+    return dict(mine)
+
+
+def test_a_submission_after_the_backup_is_registered_with_the_file_that_it_named(ward: Ward) -> None:
+    ward.start()
+    ward.take("BEFORE")
+    backup = ward.back_up()
+    _with_file(ward, "U1", "plan.pdf", PDF)
+    ward.wait_for(lambda: ward.archived("U1.json") and ward.archived("plan.pdf"), "both archived")
+    ward.lose()
+    accepted = ward.restore(backup).accepted
+    assert [path.name for path in accepted.registered] == ["U1.json"]
+    assert [path.name for path in accepted.attachments] == ["plan.pdf"]
+    assert (accepted.bare, accepted.unreadable) == ((), ())
+    outbox = ward.opened()
+    (view,) = [one for one in outbox.messages() if one.his_id == "U1"]
+    assert view.state == "unknown"
+    with outbox.write() as tx:
+        tx.resolve(view.message, "resend", {}, "officer", "never arrived", SystemClock().now(), _answered)
+    assert outbox.content(view.submission, hashlib.sha256(PDF).hexdigest()) == PDF
+    outbox.close()
+
+
+def test_of_files_of_one_name_nobody_knows_whose_they_are_so_that_only_ids_are_registered(
+    ward: Ward, hole: BlackHole
+) -> None:
+    ward.start()
+    ward.take("BEFORE")
+    backup = ward.back_up()
+    for his_id, content in (("U1", PDF), ("U2", PDF + b"another")):
+        _with_file(ward, his_id, "plan.pdf", content)
+        ward.wait_for(lambda his_id=his_id: ward.archived(f"{his_id}.json"), "archived")
+    ward.lose()
+    sent = len(hole.requests)
+    accepted = ward.restore(backup).accepted
+    assert [path.name for path in accepted.bare] == ["U1.json", "U2.json"]
+    assert (len(accepted.attachments), accepted.registered, accepted.unreadable) == (2, (), ())
+    ward.start()
+    ward.wait_for(lambda: _unknown(ward) >= {"U1", "U2"}, "results")
+    assert _result(ward, "U1")["warnings"][0]["rule"] == "restored"
+    offered = _result(ward, "U1")["waiting"]["choices"]
+    assert [one["content"]["as"] for one in offered] == ["accepted", "rejected"]
+    _with_file(ward, "U1", "plan.pdf", PDF)
+    refused = _decide(ward, "U1", **{"as": "resend"})
+    assert refused["errors"][0]["rule"] == "control_bare"
+    assert _decide(ward, "U1", **{"as": "rejected"})["state"] == "rejected"
+    assert _decide(ward, "U2", **{"as": "accepted"})["state"] == "accepted"
+    assert len(hole.requests) == sent
+    ward.stop()
+    acts = [r for r in ward_records(ward) if r["kind"].startswith("act.resolve:")]
+    assert [one["kind"] for one in acts] == ["act.resolve:rejected", "act.resolve:accepted"]
+
+
+def ward_records(ward: Ward) -> list[dict[str, Any]]:
+    outbox = ward.opened()
+    try:
+        return [dict(record) for record in outbox.audit_records(0, 10_000)]
+    finally:
+        outbox.close()
+
+
+def test_what_waited_for_its_file_when_the_backup_was_made_may_be_decided_and_is_not_sent(
+    ward: Ward, hole: BlackHole
+) -> None:
+    ward.start()
+    ward.drop("U1.json", upload("plan.pdf", his_id="U1"))
+    ward.wait_for(lambda: ward.call("status")["messages"], "it waits")
+    backup = ward.back_up()
+    ward.lose()
+    for claimed in ward.inbox.glob(".taking/*.json"):
+        claimed.unlink()
+    done = ward.restore(backup)
+    assert (done.unknown, done.bare) == (0, 1)
+    ward.start()
+    ward.drop("plan.pdf", PDF)
+    ward.wait_for(lambda: _unknown(ward) == {"U1"}, "its result")
+    told = _result(ward, "U1")
+    assert "只知道编号" in told["warnings"][0]["message"]
+    assert "等待附件" not in told["message"]
+    assert _decide(ward, "U1", **{"as": "rejected"})["state"] == "rejected"
+    assert hole.requests == []
 
 
 # -- what is refused ---------------------------------------------------------------------------------
@@ -288,8 +400,8 @@ def test_every_unfinished_row_is_unknown_and_every_finished_one_stays(tmp_path: 
     before = states(world.outbox)
     assert set(before.values()) == {"rejected", "unknown", "blocked", "parked", "inquiring", "ready"}
     with world.outbox.write() as tx:
-        assert tx.hold_unfinished(station.clock.now()) == 6
-        assert tx.hold_unfinished(station.clock.now()) == 6
+        assert tx.hold_unfinished(station.clock.now()) == (6, 0)
+        assert tx.hold_unfinished(station.clock.now()) == (6, 0)
     after = states(world.outbox)
     assert after == {name: "rejected" if state == "rejected" else "unknown" for name, state in before.items()}
     assert [world.turn(lane) for lane in world.outbox.lanes()] == []
