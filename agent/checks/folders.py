@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agent.checks.model import Finding, Level
 from agent.config.model import AgentConfig, FolderConfig
+from agent.disk import reason
 
 _KINDS = ("inbox", "results", "archive", "rejected", "taking")
 
@@ -24,7 +25,8 @@ def check_folders(config: AgentConfig) -> Iterator[Finding]:
             "请在配置文件里启用 [systems.…] 一节",
         )
     yield from _check_data(config.data)
-    yield from _check_downloads(config.downloads)
+    yield from _check_made_later("downloads", "下载文件夹", config.downloads)
+    yield from _check_made_later("scans", "扫码文件夹", config.scans)
     for folder in config.folders:
         faults = [fault for kind in _KINDS for fault in _check_one(folder, kind)]
         faults += _check_volumes(folder) if not faults else []
@@ -47,11 +49,11 @@ def _check_data(data: Path) -> Iterator[Finding]:
         yield Finding("data", Level.OK, str(data), "数据目录可用")
 
 
-def _check_downloads(path: Path) -> Iterator[Finding]:
-    """One that is not there is made with the first download."""
+def _check_made_later(name: str, what: str, path: Path) -> Iterator[Finding]:
+    """One that is not there is made with the first file."""
     problem = _unusable(path) if path.exists() else ""
     if problem:
-        yield Finding("downloads", Level.ERROR, str(path), f"下载文件夹{problem}", _hint(path))
+        yield Finding(name, Level.ERROR, str(path), f"{what}{problem}", _hint(path))
 
 
 def _check_one(folder: FolderConfig, kind: str) -> Iterator[Finding]:
@@ -88,7 +90,7 @@ def _unusable(path: Path) -> str:
         probe.write_bytes(b"")
         probe.unlink()
     except OSError as error:
-        return f"不可写（{error.strerror}）"
+        return f"不可写（{reason(error)}）"
     return ""
 
 

@@ -17,6 +17,7 @@ _RULES = {
     "rejected": "退回的文件",
     "results": "已确认的结果文件",
     "downloads": "已读的下载文件",
+    "scans": "已读的扫码和读卡",
     "logs": "旧的日志文件",
     "messages": "已结束业务的内容",
     "audit": "审计记录",
@@ -25,7 +26,7 @@ _RULES = {
 
 @make_command(
     "retention",
-    help="清理超过保留期（配置 [retention]）的内容。代理程序每天自动清理一次；没有读过的结果和下载从不清理。",
+    help="清理超过保留期（配置 [retention]）的内容。代理程序每天自动清理一次；没有读过的结果、下载和扫码从不清理。",
 )
 @click.option("--dry-run", is_flag=True, help="只列出会清理什么，不改变任何东西")
 @click.option("--reason", metavar="说明", default="", help="原因，写入审计记录")

@@ -46,6 +46,7 @@ class RetentionConfig:
     rejected_days: int = 90
     results_days: int = 7
     downloads_days: int = 30
+    scans_days: int = 30
     messages_days: int = 180
     logs_days: int = 180
     audit_days: int = 1095

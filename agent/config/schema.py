@@ -196,8 +196,8 @@ KEYS: Final = Section(
 
 RETENTION: Final = Section(
     "retention",
-    "保留期（天），0 表示一直保留；到期的由代理程序每天清理，没有读过的结果和下载从不清理",
-    "How many days things are kept, 0 for ever; purged daily; unread results and downloads never are",
+    "保留期（天），0 表示一直保留；到期的由代理程序每天清理，没有读过的结果、下载和扫码从不清理",
+    "How many days things are kept, 0 for ever; purged daily; unread results, downloads and scans never are",
     (
         Setting(
             "archive_days",
@@ -235,6 +235,16 @@ RETENTION: Final = Section(
             30,
             "已读的下载文件：旁边有同名加 .ack 的文件",
             "Downloads that were read: a file of the same name and .ack stands beside them",
+            example="30",
+            minimum=0,
+            maximum=36500,
+        ),
+        Setting(
+            "scans_days",
+            "integer",
+            30,
+            "已读的扫码和读卡文件（scans）：旁边有同名加 .ack 的文件",
+            "Scans and cards that were read: a file of the same name and .ack stands beside them",
             example="30",
             minimum=0,
             maximum=36500,

@@ -61,12 +61,17 @@ def rotated(log: Path, before: datetime) -> Iterator[Path]:
 def read_downloads(folder: Path, before: datetime) -> Iterator[Path]:
     """Downloads that were marked as read before a time, each followed by its mark."""
     for transaction in _folders(folder):
-        for mark in _files(transaction):
-            page = mark.with_name(mark.name.removesuffix(READ))
-            if mark.name.endswith(READ) and mark.lstat().st_mtime < before.timestamp():
-                if page.is_file():
-                    yield page
-                yield mark
+        yield from read_files(transaction, before)
+
+
+def read_files(folder: Path, before: datetime) -> Iterator[Path]:
+    """Files that were marked as read before a time, each followed by its mark."""
+    for mark in _files(folder):
+        page = mark.with_name(mark.name.removesuffix(READ))
+        if mark.name.endswith(READ) and mark.lstat().st_mtime < before.timestamp():
+            if page.is_file():
+                yield page
+            yield mark
 
 
 def _days(folder: Path) -> Iterator[tuple[date, Path]]:

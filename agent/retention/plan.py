@@ -84,6 +84,7 @@ class Retention:
             "downloads": self._under(
                 self._days.downloads_days, {self._config.downloads}, files.read_downloads
             ),
+            "scans": self._under(self._days.scans_days, {self._config.scans}, files.read_files),
             "logs": self._under(self._days.logs_days, {self._config.log.file}, files.rotated),
         }
 

@@ -122,6 +122,6 @@ def share_of(path: Path | str) -> Share | None:
 
 def _folders(config: AgentConfig) -> Iterator[Path]:
     yield config.downloads
-    yield config.downloads
+    yield config.scans
     for folder in config.folders:
         yield from (folder.inbox, folder.results, folder.taking, folder.archive, folder.rejected)

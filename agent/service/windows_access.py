@@ -1,8 +1,8 @@
 """Who may enter which folder on Windows, as commands of its own ``icacls``.
 
 Everything below the data root, the logs, the control endpoint and the configuration is for the service's
-account, the system and administrators. The group of the HIS gets its inboxes, results and downloads,
-the operators the file of the control endpoint. Well-known accounts go by their SIDs: their names are
+account, the system and administrators. The group of the HIS gets its inboxes, results, downloads and
+scans, the operators the file of the control endpoint. Well-known accounts go by their SIDs: their names are
 translated.
 """
 
@@ -44,10 +44,9 @@ def access_commands(config: AgentConfig, account: str, his_group: str) -> Iterat
         for path, about in ((folder.inbox, "收件"), (folder.results, "结果")):
             if not on_server(path):
                 yield f"{folder.name} 的{about}文件夹给 {his_group}", opened(path, his_group, "M")
-    if not on_server(config.downloads):
-        yield f"下载文件夹给 {his_group}", opened(config.downloads, his_group, "M")
-    if not on_server(config.downloads):
-        yield f"下载文件夹给 {his_group}", opened(config.downloads, his_group, "M")
+    for path, about in ((config.downloads, "下载"), (config.scans, "扫码")):
+        if not on_server(path):
+            yield f"{about}文件夹给 {his_group}", opened(path, his_group, "M")
     if config.control.operators:
         yield (
             f"控制端口给 {config.control.operators}",

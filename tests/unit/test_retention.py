@@ -155,6 +155,17 @@ def test_a_download_goes_with_its_mark_once_it_was_marked_as_read(station: Stati
     assert [path.exists() for path in (page, mark, unread, young)] == [False, False, True, True]
 
 
+def test_a_scan_goes_with_its_mark_once_it_was_marked_as_read_and_never_before(station: Station) -> None:
+    card = station.file("scans/card-1.json", days=400)
+    mark = station.file("scans/card-1.json.ack", days=31)
+    unread = station.file("scans/scan-2.json", days=4000)
+    young = station.file("scans/card-3.authentication.json", days=400)
+    station.file("scans/card-3.authentication.json.ack", days=29)
+    assert station.counts(dry=True) == {"scans": 2}
+    assert station.counts(dry=False) == {"scans": 2}
+    assert [path.exists() for path in (card, mark, unread, young)] == [False, False, True, True]
+
+
 def test_a_file_that_cannot_be_removed_is_counted_and_stops_no_other(
     station: Station, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -180,7 +191,7 @@ def test_a_stop_ends_a_purge_between_two_files(station: Station) -> None:
 
 
 def test_zero_days_keep_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = ("archive", "rejected", "results", "downloads", "messages", "logs")
+    names = ("archive", "rejected", "results", "downloads", "scans", "messages", "logs")
     kept = Station(tmp_path, "[retention]\n" + "".join(f"{name}_days = 0\n" for name in names))
     _no_change_times(monkeypatch)
     paths = [kept.file(name, days=5000) for name in ("archive/2001/01/01/a.json", "rejected/a.json")]

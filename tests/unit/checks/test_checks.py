@@ -21,7 +21,7 @@ from agent.config import AgentConfig, load
 from agent.crypto import backends
 from agent.crypto import keys as sm2_keys
 from agent.hookspecs import KeyUse
-from agent.keys import KeyRing
+from agent.keys import DATA_KEY, NEXT_DATA_KEY, KeyRing
 from agent.keys_memory import MemoryKeyring
 from agent.opening import open_outbox
 from agent.registry import Registry
@@ -107,13 +107,15 @@ def test_a_missing_folder_is_named_with_the_way_to_make_it(config: AgentConfig, 
     assert "init" in finding.hint
 
 
-def test_a_downloads_folder_is_made_when_it_is_needed_but_what_is_there_must_be_one(
-    config: AgentConfig,
+@pytest.mark.parametrize("kind", ["downloads", "scans"])
+def test_a_folder_is_made_when_it_is_needed_but_what_is_there_must_be_one(
+    config: AgentConfig, kind: str
 ) -> None:
-    assert not config.downloads.exists()
-    assert str(config.downloads) not in faults(check_folders(config))
-    config.downloads.write_bytes(b"")
-    assert faults(check_folders(config))[str(config.downloads)].check == "downloads"
+    path: Path = getattr(config, kind)
+    assert not path.exists()
+    assert str(path) not in faults(check_folders(config))
+    path.write_bytes(b"")
+    assert faults(check_folders(config))[str(path)].check == kind
 
 
 def test_a_file_in_the_place_of_a_folder_is_told(config: AgentConfig) -> None:
@@ -219,6 +221,24 @@ def test_a_database_whose_key_is_lost_is_an_error_that_asks_for_the_backup(tmp_p
     finding = check_database(path, KeyRing(backend=MemoryKeyring()))
     assert finding.level is Level.ERROR
     assert "备份" in finding.hint
+
+
+def test_a_key_of_another_database_and_a_change_of_key_cut_short_are_told(tmp_path: Path) -> None:
+    ring, other = (KeyRing(backend=MemoryKeyring()) for _ in range(2))
+    path = tmp_path / "outbox.db"
+    open_outbox(path, keys=ring, clock=ManualClock(), answer_within_s=20).close()
+    other.data_key(create=True)
+    finding = check_database(path, other)
+    assert (finding.level, "不符" in finding.message) == (Level.ERROR, True)
+    other.set(NEXT_DATA_KEY, ring.get(DATA_KEY))
+    finding = check_database(path, other)
+    assert (finding.level, "rekey" in finding.hint) == (Level.WARNING, True)
+    with closing(sqlite3.connect(path)) as connection:
+        told = b'{"to":2,"check":"","table":0,"after":0}'
+        connection.execute("INSERT INTO meta VALUES ('rekey', ?)", (told,))
+        connection.commit()
+    finding = check_database(path, ring)
+    assert (finding.level, "rekey" in finding.hint) == (Level.ERROR, True)
 
 
 def test_a_damaged_database_is_an_error_and_stays_where_it_is(tmp_path: Path) -> None:

@@ -141,8 +141,8 @@ results = '//files01/his/out'
     config = load(path)
     folder = replace(config.folders[0], inbox=r"\\FILES01\his\in", results=r"\\files01\HIS\out")
     folder = replace(folder, taking=Path("x"), archive=Path("x"), rejected=Path("x"))
-    config = replace(config, folders=(folder,), downloads=r"\\files02\downloads")
+    config = replace(config, folders=(folder,), downloads=r"\\files02\downloads", scans=r"\\files03\scans")
     found = {share.root.lower() for share in shares_of(config)}
-    assert found == {r"\\files01\his", r"\\files02\downloads"}
-    assert len(shares_of(config)) == 2
+    assert found == {r"\\files01\his", r"\\files02\downloads", r"\\files03\scans"}
+    assert len(shares_of(config)) == 3
     assert ShareKeeper.of(config, Keys(), ManualClock(), threading.Event(), None) is None

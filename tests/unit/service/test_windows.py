@@ -266,7 +266,7 @@ def test_what_is_the_agents_own_is_closed_to_all_but_it_the_system_and_administr
 def test_the_group_of_the_his_gets_inbox_and_results_and_not_what_is_being_taken(wanted):
     config = load(wanted.config)
     folder = config.folders[0]
-    for path in (folder.inbox, folder.results, config.downloads):
+    for path in (folder.inbox, folder.results, config.downloads, config.scans):
         assert rights(wanted.config, path) == {"his-agent-his": "M", "cut": False}
     assert folder.taking.is_relative_to(folder.inbox)
     assert rights(wanted.config, folder.taking) == PRIVATE
