@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -13,6 +14,28 @@ PRIVATE: Final = 0o700
 """Folders of the agent's own."""
 SHARED: Final = 0o770
 """Folders that accounts of the HIS write and read, by the folder's group."""
+
+_REASONS: Final[dict[int, str]] = {
+    errno.ENOENT: "不存在",
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EEXIST: "已经存在",
+    errno.EISDIR: "是文件夹，不是文件",
+    errno.ENOTDIR: "路径中有一段不是文件夹",
+    errno.ENOTEMPTY: "文件夹不是空的",
+    errno.ENOSPC: "磁盘已满",
+    errno.EDQUOT: "超出磁盘配额",
+    errno.EROFS: "只读的磁盘或共享",
+    errno.EBUSY: "正被占用",
+    errno.EIO: "磁盘读写出错",
+    errno.EMFILE: "打开的文件太多",
+    errno.ENFILE: "打开的文件太多",
+    errno.ENAMETOOLONG: "路径太长",
+    errno.ELOOP: "链接互相指向",
+    errno.ETIMEDOUT: "超时",
+    errno.EADDRINUSE: "端口已被占用",
+    errno.ESTALE: "共享已断开",
+}
 
 
 def make_folder(path: Path, mode: int) -> None:
@@ -76,3 +99,9 @@ def replace_durably(path: Path, data: bytes, mode: int = 0o640) -> None:
     write_flushed(aside, data, mode)
     aside.replace(path)
     flush_folder(path.parent)
+
+
+def reason(error: OSError) -> str:
+    """Why the operating system refused: Chinese for the common causes, else its own words."""
+    known = _REASONS.get(error.errno or 0)
+    return known or error.strerror or "原因不明"

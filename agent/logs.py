@@ -23,7 +23,7 @@ from logging.handlers import RotatingFileHandler
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from agent.clock import Clock, SystemClock
-from agent.disk import PRIVATE, make_folder
+from agent.disk import PRIVATE, make_folder, reason
 from agent.errors import AgentError, ConfigurationError
 from agent.masking import Masker
 
@@ -145,7 +145,7 @@ def _file_handler(log: LogConfig) -> logging.Handler:
         return _File(log.file, log.max_mb * _MEGABYTE, log.keep)
     except OSError as error:
         raise ConfigurationError(
-            f"无法写日志文件 {log.file}：{error.strerror}", hint="请检查 log.file 所在目录的权限和剩余空间"
+            f"无法写日志文件 {log.file}：{reason(error)}", hint="请检查 log.file 所在目录的权限和剩余空间"
         ) from None
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent.backup.manifest import DATABASE, MANIFEST, NUMBERS, Manifest, digest_of
 from agent.control.loopback import close_to_others
-from agent.disk import flush_folder, write_flushed
+from agent.disk import flush_folder, reason, write_flushed
 from agent.errors import ConfigurationError, StoreDamaged
 from agent.faults import crash_point
 from agent.outbox.connection import connect_reader, translated
@@ -42,7 +42,7 @@ def make_backup(data: Path, outbox: Outbox, clock: Clock, target: Path, who: str
         flush_folder(target.parent)
     except OSError as error:
         raise ConfigurationError(
-            f"无法写入备份目录 {target}：{error.strerror}",
+            f"无法写入备份目录 {target}：{reason(error)}",
             hint="请检查磁盘空间，以及运行代理程序的账户对上级目录的权限",
             details={"errno": error.errno},
         ) from None

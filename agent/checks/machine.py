@@ -10,6 +10,7 @@ from typing import Final
 
 from agent.checks.model import Finding, Level
 from agent.clock import BEIJING, Clock
+from agent.disk import reason
 
 _EARLIEST_YEAR: Final = 2025
 _LATEST_YEAR: Final = 2099
@@ -47,7 +48,7 @@ def check_disk(data: Path) -> Iterator[Finding]:
         free = shutil.disk_usage(data).free // _MEGABYTE
     except OSError as error:
         yield Finding(
-            "disk", Level.ERROR, str(data), f"无法读取磁盘空间：{error.strerror}", "请检查数据目录是否存在"
+            "disk", Level.ERROR, str(data), f"无法读取磁盘空间：{reason(error)}", "请检查数据目录是否存在"
         )
         return
     yield judge_free(data, free)

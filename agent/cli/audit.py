@@ -14,6 +14,7 @@ from agent.cli.base import Group, pass_session
 from agent.cli.direct import call
 from agent.cli.output import write_json, write_line
 from agent.cli.session import Session
+from agent.disk import reason
 from agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def export(session: Session, after: int, output: Path | None) -> None:
             file.writelines(lines)
     except OSError as error:
         raise ConfigurationError(
-            f"无法写入 {output}：{error.strerror}", hint="请换一个还不存在的文件名"
+            f"无法写入 {output}：{reason(error)}", hint="请换一个还不存在的文件名"
         ) from None
 
 
@@ -104,7 +105,7 @@ def _text(file: Path) -> str:
     try:
         data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
     except OSError as error:
-        raise ConfigurationError(f"无法读取 {file}：{error.strerror}", hint="请检查路径和权限") from None
+        raise ConfigurationError(f"无法读取 {file}：{reason(error)}", hint="请检查路径和权限") from None
     return data.decode("utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8", "replace")
 
 

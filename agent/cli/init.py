@@ -12,6 +12,7 @@ from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.output import write_json, write_line
 from agent.cli.session import Session
+from agent.disk import reason
 from agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def command(session: Session, data: Path | None) -> None:
         made = [str(folder) for folder in _make_folders(config)]
     except OSError as error:
         raise ConfigurationError(
-            f"无法写入 {error.filename}：{error.strerror}", hint="请换一个目录，或用有权限的账户执行"
+            f"无法写入 {error.filename}：{reason(error)}", hint="请换一个目录，或用有权限的账户执行"
         ) from None
     if session.json:
         write_json({"config": str(path), "written": written, "folders": made})

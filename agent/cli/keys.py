@@ -12,6 +12,7 @@ from agent.cli.base import Group, pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.passwords import asker
 from agent.cli.session import Session, key_ring
+from agent.disk import reason
 from agent.errors import KeyRejected
 from agent.events import JsonObject
 from agent.key_material.containers import LARGEST, read_material
@@ -174,7 +175,7 @@ def _read(file: Path) -> bytes:
         with file.open("rb") as stream:
             return stream.read(LARGEST + 1)
     except OSError as error:
-        raise KeyRejected(f"无法读取 {file}：{error.strerror}", hint="请检查路径和权限") from None
+        raise KeyRejected(f"无法读取 {file}：{reason(error)}", hint="请检查路径和权限") from None
 
 
 def _state(key: JsonObject) -> str:

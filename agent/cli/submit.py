@@ -16,6 +16,7 @@ from agent.cli.base import command as make_command
 from agent.cli.base import pass_session
 from agent.cli.output import write_json, write_line
 from agent.cli.session import Session
+from agent.disk import reason
 from agent.errors import ConfigurationError, ControlError
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def place(file: Path, folder: FolderConfig) -> None:
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            f"无法放入 {folder.inbox}：{error.strerror}", hint="请检查该目录是否存在、当前账户能否写入"
+            f"无法放入 {folder.inbox}：{reason(error)}", hint="请检查该目录是否存在、当前账户能否写入"
         ) from None
     finally:
         aside.unlink(missing_ok=True)

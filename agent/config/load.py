@@ -25,7 +25,9 @@ from agent.config.model import (
 from agent.config.options import complete_options
 from agent.config.schema import AGENT, CONTROL, KEYS, LOG, RETENTION
 from agent.config.tables import Tables
+from agent.config.toml_faults import not_toml
 from agent.config.values import Problem
+from agent.disk import reason
 from agent.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ def _parse(path: Path) -> dict[str, Any]:
         ) from None
     except OSError as error:
         raise ConfigurationError(
-            f"无法读取配置文件 {path}：{error.strerror}", hint="请检查文件权限和运行账户"
+            f"无法读取配置文件 {path}：{reason(error)}", hint="请检查文件权限和运行账户"
         ) from None
     if len(content) > _LARGEST:
         raise ConfigurationError(f"配置文件 {path} 超过 1 MB", hint="请确认 --config 指向的是配置文件")
@@ -87,10 +89,7 @@ def _parse_text(path: Path, content: bytes) -> dict[str, Any]:
             f"配置文件 {path} 不是 UTF-8 编码", hint="请用记事本另存为 UTF-8 编码"
         ) from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(
-            f"配置文件 {path} 不是有效的 TOML：{error}",
-            hint="Windows 路径请用单引号，例如 data = 'D:\\his-agent'",
-        ) from None
+        raise not_toml(path, str(error)) from None
 
 
 def _build(path: Path, tables: Tables) -> AgentConfig:

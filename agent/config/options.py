@@ -36,4 +36,5 @@ def _expected(option: Option, raw: Mapping[str, Any]) -> str:
         return ""
     if option.required and value in ("", []):
         return f"不能为空：{option.about}"
-    return expectation(option.kind, value, Limits(option.choices, option.pattern))
+    expected = expectation(option.kind, value, Limits(option.choices, option.pattern))
+    return f"{expected}，例如 {option.example}" if expected and option.example else expected

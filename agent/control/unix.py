@@ -16,7 +16,7 @@ if sys.platform != "win32":
 
     from agent.control.lines import Lines
     from agent.control.refusals import already_running, not_running
-    from agent.disk import PRIVATE, make_folder
+    from agent.disk import PRIVATE, make_folder, reason
     from agent.errors import ConfigurationError, ControlError
 
     _LONGEST_ADDRESS: Final = 107
@@ -42,7 +42,7 @@ if sys.platform != "win32":
             except OSError as error:
                 listener.close()
                 raise ConfigurationError(
-                    f"无法建立控制端口 {self._path}：{error.strerror}", hint="请检查该目录的权限和剩余空间"
+                    f"无法建立控制端口 {self._path}：{reason(error)}", hint="请检查该目录的权限和剩余空间"
                 ) from None
             return listener
 
@@ -83,7 +83,7 @@ if sys.platform != "win32":
                 make_folder(self._path.parent, PRIVATE)
             except OSError as error:
                 raise ConfigurationError(
-                    f"无法建立目录 {self._path.parent}：{error.strerror}", hint="请检查上级目录的权限"
+                    f"无法建立目录 {self._path.parent}：{reason(error)}", hint="请检查上级目录的权限"
                 ) from None
 
         def _remove_stale(self) -> None:

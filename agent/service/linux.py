@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from agent.disk import replace_durably
+from agent.disk import reason, replace_durably
 from agent.errors import ConfigurationError
 from agent.service.host import NAME, Installation, ServiceFailed, ServiceState
 
@@ -149,7 +149,7 @@ class LinuxHost:
                 replace_durably(target, text.encode("utf-8"), _MODE)
             except OSError as error:
                 raise ServiceFailed(
-                    f"无法写入 {target}：{error.strerror}",
+                    f"无法写入 {target}：{reason(error)}",
                     hint="请以 root 执行",
                     details={"errno": error.errno},
                 ) from None

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from agent.disk import PRIVATE, SHARED, flush_folder, make_folder, replace_durably, write_flushed
+from agent.disk import PRIVATE, SHARED, flush_folder, make_folder, reason, replace_durably, write_flushed
 
 
 def test_a_replaced_file_holds_the_new_bytes_and_nothing_is_left_aside(tmp_path):
@@ -61,3 +61,14 @@ def test_a_new_folder_keeps_the_group_that_its_parent_hands_down(tmp_path, narro
     tmp_path.chmod(0o3770)
     make_folder(tmp_path / "ministry", SHARED)
     assert stat.S_IMODE((tmp_path / "ministry").stat().st_mode) == 0o2770
+
+
+def test_why_a_file_cannot_be_read_is_said_in_chinese(tmp_path):
+    with pytest.raises(OSError) as caught:
+        (tmp_path / "none").read_bytes()
+    assert reason(caught.value) == "不存在"
+
+
+def test_a_cause_without_chinese_is_said_in_the_systems_own_words():
+    assert reason(OSError(-7, "strange things happen")) == "strange things happen"
+    assert reason(OSError()) == "原因不明"

@@ -225,11 +225,25 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         load(tmp_path / "none.toml")
 
 
-def test_broken_toml_names_file_and_line_and_explains_windows_paths(tmp_path: Path) -> None:
-    path = write(tmp_path, '[agent]\ndata = "D:\\his"')
-    with pytest.raises(ConfigurationError, match=r"line 2.*单引号") as caught:
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('[agent]\ndata = "D:\\his"', r"第 2 行.*反斜杠.*单引号"),
+        ('[agent]\ndata = "D:\\xyz"', r"第 2 行.*反斜杠.*单引号"),
+        ("[agent]\n[log]\n[agent]\n", r"第 3 行.*重复.*合并"),
+        ("[agent]\nnode = 1\nnode = 2\n", r"第 3 行.*重复.*合并"),
+        ("[agent]\ndata = D:/his\n", r"第 2 行.*语法错误.*引号"),
+        ("[agent]\ndata = 'D:", r"末尾有语法错误.*引号"),
+    ],
+)
+def test_broken_toml_names_file_and_line_and_what_to_do_in_chinese(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigurationError, match=says) as caught:
         load(path)
     assert str(path) in caught.value.message
+    assert "line" not in str(caught.value)
 
 
 def test_a_file_saved_in_gbk_is_refused_with_advice(tmp_path: Path) -> None:
