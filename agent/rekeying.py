@@ -13,7 +13,7 @@ from agent.keys import KeyRing
 from agent.opening import open_outbox
 from agent.outbox import migrating
 from agent.outbox.connection import connect_writer, translated
-from agent.outbox.key_state import KeyState, key_state
+from agent.outbox.key_state import KeyState, key_state, read_key_state
 from agent.outbox.ownership import take_ownership
 from agent.outbox.rekeying import Progress, Rekeying
 
@@ -23,8 +23,13 @@ def rekey(path: Path, ring: KeyRing, clock: Clock, who: str, why: str, progress:
     the key that it is sealed with now.
 
     The new secret is in the keyring before anything is sealed with it, the old one until nothing is.
-    Raises StoreLocked while the agent runs, KeyMissing, CiphertextRejected, ConfigurationError.
+    Who changes it and why is in the audit trail before the first value changes, that it was changed before
+    the old secret is forgotten. Raises StoreLocked while the agent runs, KeyMissing, CiphertextRejected,
+    ConfigurationError.
     """
+    before = read_key_state(path)
+    if before.change is None and before.key_of([ring.data_key(create=False)]) is not None:
+        _record(path, ring, clock, "data_key.changing", before.number + 1, who, why)
     ownership = take_ownership(path, clock)
     well = False
     try:
@@ -39,9 +44,10 @@ def rekey(path: Path, ring: KeyRing, clock: Clock, who: str, why: str, progress:
         well = True
     finally:
         ownership.release(well=well and ownership.closed_well)
+    crash_point("rekey.before_record")
+    _record(path, ring, clock, "data_key.changed", number, who, why)
     crash_point("rekey.before_promotion")
     ring.promote_data_key()
-    _record(path, ring, clock, number, who, why)
     return number
 
 
@@ -79,10 +85,10 @@ def _unfit() -> KeyMissing:
     )
 
 
-def _record(path: Path, ring: KeyRing, clock: Clock, number: int, who: str, why: str) -> None:
+def _record(path: Path, ring: KeyRing, clock: Clock, kind: str, number: int, who: str, why: str) -> None:
     outbox = open_outbox(path, keys=ring, clock=clock, answer_within_s=20.0)
     try:
         with outbox.write() as tx:
-            tx.record("data_key.changed", {"key": number}, who=who, why=why)
+            tx.record(kind, {"key": number}, who=who, why=why)
     finally:
         outbox.close()

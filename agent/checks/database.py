@@ -5,10 +5,14 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 from agent.checks.model import Finding, Level
 from agent.errors import AgentError
 from agent.keys import DATA_KEY, KeyRing
+from agent.outbox.key_state import read_key_state
+
+_RESUME: Final = "请再执行一次 his-agent rekey --reason …，它会从中断的地方继续"
 
 
 def check_database(path: Path, ring: KeyRing) -> Finding:
@@ -25,11 +29,29 @@ def check_database(path: Path, ring: KeyRing) -> Finding:
             "请先备份整个数据目录，再联系维护人员；不要删除数据库",
         )
     try:
-        ring.data_key(create=False)
+        return _judge_key(path, ring)
     except AgentError as error:
         hint = f"请从备份恢复密钥 {DATA_KEY}，并确认是运行代理程序的账户"
         return Finding("outbox", Level.ERROR, str(path), f"数据库打不开：{error.message}", hint)
-    return Finding("outbox", Level.OK, str(path), "数据库完好，数据密钥在")
+
+
+def _judge_key(path: Path, ring: KeyRing) -> Finding:
+    """Raises KeyMissing, KeyRejected, ConfigurationError."""
+    state, first = read_key_state(path), ring.data_key(create=False)
+    if state.change is not None:
+        return _finding(path, Level.ERROR, "更换数据密钥没有做完，代理程序不会启动", _RESUME)
+    if state.key_of([first]) is not None:
+        return _finding(path, Level.OK, "数据库完好，数据密钥与它相符")
+    following = ring.next_data_key(create=False)
+    if following is not None and state.key_of([following]) is not None:
+        return _finding(path, Level.WARNING, "数据库已换用新的数据密钥，旧的还在钥匙串里", _RESUME)
+    return _finding(
+        path, Level.ERROR, "数据密钥与数据库不符", f"请从备份恢复与它相符的 {DATA_KEY}；数据未被改动"
+    )
+
+
+def _finding(path: Path, level: Level, message: str, hint: str = "") -> Finding:
+    return Finding("outbox", level, str(path), message, hint)
 
 
 def _damage(path: Path) -> str:
