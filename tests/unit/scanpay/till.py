@@ -237,10 +237,18 @@ class Client:
 
 # -- the agent --------------------------------------------------------------------------------------
 class Hospital:
-    """A daemon in this process, configured for one served rehearsal; ``settings`` are TOML lines."""
+    """A daemon in this process, configured for one served rehearsal; ``settings`` are TOML lines of the
+    system, ``answer_within_s`` when a HIS is told that there is no final result yet."""
 
-    def __init__(self, root: Path, url: str, *settings: str, hash_: Hash = Hash.SHA1_HEX) -> None:
-        path = root / "his-agent.toml"
+    def __init__(
+        self,
+        root: Path,
+        url: str,
+        *settings: str,
+        hash_: Hash = Hash.SHA1_HEX,
+        answer_within_s: float = 20.0,
+    ) -> None:
+        path = self.path = root / "his-agent.toml"
         given = options(url)
         lines = [f"{name} = {json.dumps(value, ensure_ascii=False)}" for name, value in given.items()]
         path.write_text(
@@ -248,6 +256,7 @@ class Hospital:
                 [
                     "[agent]",
                     'data = "data"',
+                    f"answer_within_s = {answer_within_s}",
                     "[control]",
                     'path = "c.sock"',
                     "[systems.scanpay]",
@@ -264,6 +273,15 @@ class Hospital:
         self.ring = KeyRing(backend=MemoryKeyring(), held=key_texts(hash_))
         self.daemon: Daemon | None = None
         self._number = 0
+
+    def configure(self, *changes: tuple[str, str]) -> None:
+        """Change settings for the next start: what stands there, and what is to stand there instead."""
+        text = self.path.read_text("utf-8")
+        for old, new in changes:
+            assert text.count(old) == 1
+            text = text.replace(old, new)
+        self.path.write_text(text, encoding="utf-8")
+        self.config = load(self.path, Registry().options)
 
     def start(self) -> None:
         self.daemon = Daemon(self.config, Registry(), self.ring)
@@ -287,16 +305,16 @@ class Hospital:
         aside.replace(folder.inbox / name)
         return folder.results / f"{name}.{his_id}.result.json"
 
-    def result(self, path: Path) -> dict[str, Any]:
-        """The final result at its place."""
+    def result(self, path: Path, *, final: bool = True) -> dict[str, Any]:
+        """The final result at its place, or the first interim one."""
         found: dict[str, Any] = {}
 
-        def final() -> bool:
+        def told() -> bool:
             if path.exists():
                 found.update(json.loads(path.read_text("utf-8")))
-            return bool(found.get("final"))
+            return bool(found.get("final")) is final and bool(found)
 
-        eventually(final, f"result {path.name}", PATIENCE_S)
+        eventually(told, f"result {path.name}", PATIENCE_S)
         return found
 
     def send(self, transaction: str, data: Mapping[str, Any], **keys: Any) -> dict[str, Any]:
@@ -304,8 +322,10 @@ class Hospital:
 
 
 @contextmanager
-def hospital(root: Path, url: str, *settings: str, hash_: Hash = Hash.SHA1_HEX) -> Iterator[Hospital]:
-    running = Hospital(root, url, *settings, hash_=hash_)
+def hospital(
+    root: Path, url: str, *settings: str, hash_: Hash = Hash.SHA1_HEX, answer_within_s: float = 20.0
+) -> Iterator[Hospital]:
+    running = Hospital(root, url, *settings, hash_=hash_, answer_within_s=answer_within_s)
     running.start()
     try:
         yield running
