@@ -7,6 +7,7 @@ from typing import Any
 
 from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig, UnaskedConfig
 from agent.config.device_schema import CODE, READER, SCANNER, UNASKED, USB
+from agent.config.patterns import SEARCHES_LONG, searches_too_long
 from agent.config.tables import Tables
 from agent.config.values import Problem
 
@@ -65,9 +66,12 @@ def _code(name: str, settings: dict[str, Any], tables: Tables) -> dict[str, obje
 
 def _pattern_fault(pattern: str) -> str:
     try:
-        return "连空的码也匹配" if pattern and re.fullmatch(pattern, "", re.ASCII) else ""
+        empty = re.fullmatch(pattern, "", re.ASCII) if pattern else None
     except re.error:
         return "应为有效的正则表达式"
+    if empty:
+        return "连空的码也匹配"
+    return SEARCHES_LONG if searches_too_long(pattern) else ""
 
 
 def _unasked(name: str, settings: dict[str, Any], tables: Tables) -> UnaskedConfig:

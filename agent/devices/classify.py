@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
+from agent.config.patterns import MOST_CHARACTERS, SEARCHES_LONG, searches_too_long
 from agent.devices import gs1
 from agent.devices.aim import Symbology, split_identifier
 from agent.devices.text import GS, code_text
@@ -57,7 +58,9 @@ class Rule:
             return False
         if self.form is Form.EAN13:
             return len(text) == 13 and gs1.has_check_digit(text)
-        return self.pattern is not None and self.pattern.fullmatch(text) is not None
+        if self.pattern is None or len(text) > MOST_CHARACTERS:
+            return False
+        return self.pattern.fullmatch(text) is not None
 
 
 def _rule(kind: str, pattern: str) -> Rule:
@@ -169,6 +172,8 @@ def _pattern(pattern: object, number: int) -> re.Pattern[str]:
         raise _refused(number, "pattern 不是有效的正则表达式") from None
     if compiled.fullmatch(""):
         raise _refused(number, "pattern 连空的码也匹配")
+    if searches_too_long(str(pattern)):
+        raise _refused(number, f"pattern {SEARCHES_LONG}")
     return compiled
 
 

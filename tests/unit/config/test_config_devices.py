@@ -62,6 +62,7 @@ def test_a_scanner_reader_code_and_device_are_read_with_their_defaults(tmp_path:
         ("[codes.invoice]", "codes.invoice"),
         ('[codes.invoice]\npattern = "("', "codes.invoice.pattern"),
         ('[codes.invoice]\npattern = "a*"', "codes.invoice.pattern"),
+        ('[codes.invoice]\npattern = "(a+)+b"', "codes.invoice.pattern"),
         ('[codes.invoice]\npattern = "a"\nform = "gs1"', "codes.invoice"),
         ('[codes.Invoice]\npattern = "a"', "codes.Invoice"),
         ("[usb.bridge]", "usb.bridge.id"),

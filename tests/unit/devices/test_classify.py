@@ -143,6 +143,7 @@ def test_the_sites_own_rules_come_first() -> None:
     [
         ({"kind": "x", "pattern": "("}, "正则"),
         ({"kind": "x", "pattern": r"\d*"}, "空的码"),
+        ({"kind": "x", "pattern": r"(\d+)+X"}, "匹配很久"),
         ({"kind": "X", "pattern": "a"}, "kind"),
         ({"kind": "x"}, "只能写一个"),
         ({"kind": "x", "pattern": "a", "form": "gs1"}, "只能写一个"),
@@ -154,6 +155,12 @@ def test_the_sites_own_rules_come_first() -> None:
 def test_a_wrong_row_is_refused_with_its_number(row: dict[str, object], says: str) -> None:
     with pytest.raises(ConfigurationError, match=f"第 2 行.*{says}"):
         rules_from([{"kind": "ok", "pattern": "a"}, row])
+
+
+def test_a_code_longer_than_any_pattern_is_meant_for_is_tried_on_none() -> None:
+    table = CodeTable(rules_from([{"kind": "link", "pattern": "https://.+"}]))
+    assert classify(b"https://" + b"a" * 504, table).kind == "link"
+    assert classify(b"https://" + b"a" * 505, table).kind == "unknown"
 
 
 def test_a_code_keeps_itself_to_itself() -> None:
