@@ -28,6 +28,7 @@ from agent.errors import Fault
 from agent.events import Completion, Draft, History, JsonObject
 from agent.protocol.values import text_of
 from plugins.scanpay import keeping
+from plugins.scanpay.belonging import in_its_region
 from plugins.scanpay.bodies import Till, about
 from plugins.scanpay.duties import awaited, wanted
 from plugins.scanpay.orders import order_of
@@ -83,6 +84,7 @@ def complete(
     """A draft with what earlier answers gave; refused where nobody knows a mandatory value, the scanned
     code could not be read, or the ledger of orders knows that it is wrong. What only lacks the till's cycle
     waits for its sign-in, and causes it."""
+    draft = in_its_region(draft, history, settings.hospcode)
     agent = about(draft)
     known = dict(_known(spec, draft.body, agent.till, history, settings.hospcode))
     body = {**draft.body, **{code: value for code, (value, _) in known.items() if value}}

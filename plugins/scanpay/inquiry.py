@@ -16,6 +16,7 @@ from agent.catalog import TransactionSpec
 from agent.clock import BEIJING
 from agent.events import Conclusion, Draft, Finding, JsonObject, Outcome, Verdict
 from agent.protocol.values import text_of
+from plugins.scanpay.orders import MEMO, State, read_order
 from plugins.scanpay.outcomes import DONE, facts
 from plugins.scanpay.settings import Settings
 from plugins.scanpay.statuses import CANCELLED, FAILED, NONE, PAID, PAYING, REFUNDED, status_of
@@ -60,7 +61,8 @@ def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, settings: Set
     status = status_of(answer, settings.order_absent)
     if status is None:
         return _OPEN
-    match _MEANINGS.get(spec.code, {}).get(status, ""):
+    meaning = _MEANINGS.get(spec.code, {}).get(status, "")
+    match "absent" if status == FAILED and _failed_before(spec, draft) else meaning:
         case "absent":
             return _absent(spec, draft, answer, status, settings, at)
         case "done":
@@ -71,6 +73,13 @@ def conclude(spec: TransactionSpec, draft: Draft, answer: Outcome, settings: Set
             return Conclusion(Finding.FOUND, rejected)
         case _:
             return _OPEN
+
+
+def _failed_before(spec: TransactionSpec, draft: Draft) -> bool:
+    """Whether an order is paid once more after a payment that came to nothing: that it failed may still be
+    said of the earlier one while the later is being carried out."""
+    held = draft.memo.get(MEMO)
+    return spec.code == "ST022" and held is not None and read_order(held).was == State.NOT_PAID
 
 
 def _absent(

@@ -16,8 +16,10 @@ from agent.events import Draft, Forget, History, Identifier, Outcome, Verdict
 from agent.protocol.values import text_of
 from plugins.scanpay import disputing
 from plugins.scanpay.amounts import shares_of
+from plugins.scanpay.belonging import cycle_faults, payer_faults, payer_of
 from plugins.scanpay.bodies import Till, about
 from plugins.scanpay.orders import (
+    MEMO,
     UNSENT,
     Cycle,
     Order,
@@ -35,7 +37,6 @@ BOOKING: Final = "booking"
 """By hospcode, member orderid: a payment that the HIS has not acknowledged yet."""
 AT: Final = "at"
 """The wire id that says when an attempt began."""
-_ORDER: Final = "order"
 _FOREIGN: Final = "foreign"
 """In the memo: the order is not of this agent; only what it does to it is kept."""
 _CYCLE: Final = "cycle-now"
@@ -61,6 +62,7 @@ def faults(draft: Draft, history: History, hospcode: str) -> Iterator[Fault]:
         yield Fault("/", "cycle_open", "这个操作员已经签到，账期尚未签退；一个操作员同时只能有一个账期")
     if code == "ST002":
         yield from unfinished(history, hospcode, cycle)
+    yield from cycle_faults(draft, till, history)
     if code in MAKING or code in _NEEDED or code == "ST022":
         order = order_of(history, hospcode, text_of(draft.body.get("orderid")))
         if order is not None:
@@ -73,17 +75,26 @@ def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, c
         own = order.state is State.ASKED and order.owner == agent.owner
         if not own and order.proof != UNSENT:
             yield _fault("orderid", "order_used", "订单号已经使用过，每笔订单必须使用新的订单号")
-    elif order.doing and order.by != code:
+    elif order.doing and not _is_own(order, code, agent.owner):
         yield _fault("orderid", "order_busy", "这个订单的前一笔业务结果未定，不能办理")
     elif code == "ST022":
         again = order.state is State.NOT_PAID and order.kind != "ST007" and order.proof != "negatives"
-        if order.state not in (State.PREPARED, State.REGISTERED, State.ASKED) and not again:
+        own = order.state is State.ASKED and _is_own(order, code, agent.owner)
+        if order.state is State.ASKED and not own:
+            yield _fault("orderid", "order_busy", "这个订单的前一笔支付结果未定，不能再支付")
+        elif order.state not in (State.PREPARED, State.REGISTERED, State.ASKED) and not again:
             yield _fault("orderid", "order_state", "这个订单已有结果，不能再支付")
+        yield from payer_faults(draft, order)
     elif order.state not in _NEEDED[code][0]:
         yield _fault("orderid", "order_state", _NEEDED[code][1])
     if code == "ST100":
         cycle = cycle or order.cycle
         yield from _cancelling(order, history, hospcode, cycle, internal=agent.internal)
+
+
+def _is_own(order: Order, code: str, owner: str) -> bool:
+    """Whether what is under way with an order is the same submission, which begins once more."""
+    return order.by == code and order.asked_by == owner
 
 
 def _for(draft: Draft) -> str:
@@ -155,17 +166,19 @@ def _begun(draft: Draft, before: Order | None, till: Till, owner: str, hospcode:
             by=code,
             owner=owner,
             orderamt=text_of(body.get("orderamt")),
+            payer=payer_of(body) if code == "ST021" else "",
         )
+    before = replace(before, by=code, at=at, asked_by=owner)
     if not paying:
-        return replace(before, by=code, doing=code, at=at)
+        return replace(before, doing=code)
     was = "" if code in MAKING else (before.was if before.state is State.ASKED else before.state.value)
     total = text_of(body.get("akc264")) if code == "ST022" else ""
     amount = total or before.orderamt
-    return replace(before, state=State.ASKED, by=code, cycle=cycle, at=at, was=was, orderamt=amount, proof="")
+    return replace(before, state=State.ASKED, cycle=cycle, was=was, orderamt=amount, proof="")
 
 
 def _with_order(draft: Draft, order: Order) -> Draft:
-    return replace(draft, memo={**draft.memo, _ORDER: order.facts()[0].value})
+    return replace(draft, memo={**draft.memo, MEMO: order.facts()[0].value})
 
 
 # -- at the end -------------------------------------------------------------------------------------
@@ -180,7 +193,7 @@ def kept(
         return _with_cycle(outcome, draft, ids) if done else outcome
     if about(draft).look == "cancel":
         return _may_be_cancelled(outcome)
-    held = draft.memo.get(_ORDER)
+    held = draft.memo.get(MEMO)
     if held is None:
         return outcome
     order = read_order(held)

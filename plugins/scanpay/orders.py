@@ -42,6 +42,8 @@ _NEVER_SENT: Final = frozenset({"expired", "cancelled", "invalid"})
 _UNDER_WAY: Final = frozenset(
     {"staging", "ready", "in_flight", "inquiring", "blocked", "held", "parked", "unknown"}
 )
+MEMO: Final = "order"
+"""Where a claimed message carries its order as it was."""
 PAYMENT_LINE, REFUND_LINE = "pos", "nag"
 
 
@@ -99,6 +101,10 @@ class Order:
     """The state before what is under way: it comes back when that was never sent, or refused."""
     refund_cycle: str = ""
     refundno: str = field(default="", repr=False)
+    asked_by: str = field(default="", repr=False)
+    """The HIS's id of the submission that is under way with it, or was last."""
+    payer: str = field(default="", repr=False)
+    """Of an order of ST021: who may pay it, as a digest."""
 
     @property
     def amount(self) -> Decimal:
