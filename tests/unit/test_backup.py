@@ -198,7 +198,7 @@ def _decide(ward: Ward, his_id: str, **order: Any) -> dict[str, Any]:
 
 def _result(ward: Ward, his_id: str) -> dict[str, Any]:
     told = [json.loads(path.read_text(encoding="utf-8")) for path in ward.results.glob("*.result.json")]
-    (mine,) = [one for one in told if one["id"] == his_id]
+    (mine,) = [one for one in told if one["id"] == his_id and one["state"] != "queued"]
     return dict(mine)
 
 
@@ -241,7 +241,13 @@ def test_of_files_of_one_name_nobody_knows_whose_they_are_so_that_only_ids_are_r
     assert _result(ward, "U1")["warnings"][0]["rule"] == "restored"
     offered = _result(ward, "U1")["waiting"]["choices"]
     assert [one["content"]["as"] for one in offered] == ["accepted", "rejected"]
-    _with_file(ward, "U1", "plan.pdf", PDF)
+    ward.drop("plan.pdf", PDF)
+    ward.drop("again.json", upload("plan.pdf", his_id="U1"))
+    again = ward.config.folders[0].rejected / "again.json"
+    ward.wait_for(again.exists, "the repetition refused")
+    answer = ward.results / "again.json.U1.result.json"
+    ward.wait_for(lambda: answer.exists() and '"invalid"' in answer.read_text("utf-8"), "and answered")
+    answer.unlink()
     refused = _decide(ward, "U1", **{"as": "resend"})
     assert refused["errors"][0]["rule"] == "control_bare"
     assert _decide(ward, "U1", **{"as": "rejected"})["state"] == "rejected"
