@@ -75,6 +75,14 @@ def test_as_delivered_st009_is_asked_before_the_his_is_to_be_told(tmp_path: Path
     assert settings.answer_patience.total_seconds() + connecting <= config.answer_within_s
 
 
+def test_a_payment_that_is_still_going_on_is_asked_about_until_it_has_ended(tmp_path: Path) -> None:
+    with served(fault="paying=on:ST007") as platform, hospital(tmp_path, platform.url) as his:
+        paid = his.send("ST007", payment("D1"))
+        assert (paid["state"], paid["settled_by"], order_in(his).state) == ("accepted", "inquiry", State.PAID)
+        assert platform.calls().count("ST009") == 4
+        assert platform.calls().count("ST007") == 1
+
+
 # -- paying again, and beside a doubt ---------------------------------------------------------------------
 def test_after_a_refusal_the_same_order_is_paid_again(tmp_path: Path) -> None:
     with served() as platform, hospital(tmp_path, platform.url) as his:

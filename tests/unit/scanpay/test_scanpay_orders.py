@@ -14,9 +14,22 @@ import pytest
 
 from agent.clock import BEIJING
 from agent.demo.stage import eventually
-from agent.events import Conclusion, Draft, Finding, Forget, Identifier, Outcome, Submission, Verdict, Watched
+from agent.events import (
+    Conclusion,
+    Draft,
+    Finding,
+    Forget,
+    Identifier,
+    Outcome,
+    Scope,
+    Submission,
+    Verdict,
+    Watched,
+)
+from agent.hookspecs import Noted, Notice
 from agent.protocol.values import text_of
 from plugins.scanpay import disputing, duties, keeping
+from plugins.scanpay.hearing import hear
 from plugins.scanpay.orders import (
     LEDGER,
     ORDER_STATE,
@@ -314,6 +327,121 @@ def test_a_payment_found_after_it_was_told_as_not_paid_is_disputed_with_an_alarm
     still = keeping.kept(NO_ORDER, whole, IDS, adapter().settings)
     assert still.identifiers == ()
     assert still.forgotten == (Forget(disputing.LATE_LOOK, (HOSPCODE,), "D1"),)
+
+
+# -- what the platform says unasked --------------------------------------------------------------------------
+def noted(order: Order, status: str, giver: str = "") -> Noted:
+    hearing = hear(adapter())
+    notice = Notice("key", "ST009", {"orderid": "D1"}, Scope("order", ("D1",)), says(status), b"")
+    return hearing.noted(notice, Held(*order.facts(), giver=giver), NOW)
+
+
+@pytest.mark.parametrize(
+    ("state", "giver", "kinds", "alarm"),
+    [
+        (State.NOT_PAID, "", {ORDER_STATE, "cycle-order", disputing.TOLD_PAID}, "paid_after_not_paid"),
+        (State.ASKED, "in_flight", {disputing.TOLD_PAID}, ""),
+        (State.ASKED, "unknown", {disputing.TOLD_PAID}, ""),
+        (State.ASKED, "expired", {ORDER_STATE, "cycle-order", disputing.TOLD_PAID}, "paid_after_not_paid"),
+        (State.PAID, "", set(), ""),
+        (State.CANCELLED, "", set(), ""),
+        (State.REFUNDED, "", set(), ""),
+        (State.DISPUTED, "", set(), ""),
+    ],
+)
+def test_a_callback_that_says_paid_disputes_only_what_was_told_as_not_paid(
+    state: State, giver: str, kinds: set[str], alarm: str
+) -> None:
+    found = noted(paid_order(state), "2", giver)
+    assert ({fact.kind for fact in found.identifiers}, found.alarm) == (kinds, alarm)
+    for other in ("", "1", "3", "4", "5"):
+        assert noted(paid_order(state), other, giver) == Noted()
+
+
+def test_what_a_callback_called_paid_is_looked_at_once_its_own_message_has_ended_otherwise() -> None:
+    told = disputing.told_paid(paid_order())
+    assert due(*paid_order(State.ASKED).facts(), told, giver="inquiring") == []
+    assert due(*paid_order(State.NOT_PAID).facts(), told) == ["ST009"]
+    assert due(*paid_order(State.DISPUTED).facts(), told) == ["ST009"]
+    assert due(*paid_order(State.PAID).facts(), told) == []
+
+
+def test_an_order_that_ends_as_paid_is_not_looked_at_again() -> None:
+    attempt = claimed("ST007", scanned_payment())
+    ended = concluded(attempt, says("2")).outcome
+    assert ended is not None
+    assert {gone.kind for gone in ended.forgotten} == {disputing.LATE_LOOK, disputing.TOLD_PAID}
+    refused = concluded(attempt, says("3")).outcome
+    assert refused is not None
+    assert refused.forgotten == ()
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "end", "alarmed", "offered"),
+    [
+        (State.NOT_PAID, "2", State.DISPUTED, True, True),
+        (State.NOT_PAID, "3", None, False, False),
+        (State.NOT_PAID, "", None, False, False),
+        (State.DISPUTED, "2", State.DISPUTED, True, True),
+        (State.DISPUTED, "3", State.DISPUTED, True, False),
+        (State.DISPUTED, "", State.DISPUTED, True, False),
+        (State.DISPUTED, "4", State.CANCELLED, False, False),
+        (State.DISPUTED, "5", State.REFUNDED, False, False),
+    ],
+)
+def test_what_a_look_finds_is_told_and_kept(
+    state: State, status: str, end: State | None, alarmed: bool, offered: bool
+) -> None:
+    answer = says(status) if status else NO_ORDER
+    found = disputing.looked(answer, paid_order(state), IDS, frozenset({"10"}))
+    assert [read_order(fact.value).state for fact in found.identifiers if fact.kind == ORDER_STATE] == (
+        [end] if end else []
+    )
+    assert bool(found.downloads) is alarmed
+    assert ["offer" in one.content for one in found.downloads] == ([offered] if alarmed else [])
+    kinds = {disputing.LATE_LOOK, disputing.TOLD_PAID} if end else {disputing.LATE_LOOK}
+    assert {gone.kind for gone in found.forgotten} == kinds
+
+
+@pytest.mark.parametrize("answer", [says("1"), Outcome(Verdict.REJECTED, "19")])
+def test_a_look_that_finds_nothing_out_changes_nothing(answer: Outcome) -> None:
+    for state in (State.NOT_PAID, State.DISPUTED):
+        assert disputing.looked(answer, paid_order(state), IDS, frozenset({"10"})) == answer
+
+
+# -- signing out by the HIS ----------------------------------------------------------------------------------
+SIGN_OUT = {"operatorid": OPERATOR, "busicycleno": "C1"}
+
+
+@pytest.mark.parametrize(
+    ("order", "giver", "more", "rule"),
+    [
+        (paid_order(State.ASKED), "inquiring", (), "unsettled"),
+        (paid_order(State.ASKED), "unknown", (), "unsettled"),
+        (paid_order(State.PAID, doing="ST010"), "inquiring", (), "unsettled"),
+        (paid_order(State.DISPUTED), "", (), "disputed"),
+        (
+            paid_order(State.PAID),
+            "",
+            (disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", "", "C1"),),
+            "not_acknowledged",
+        ),
+        (paid_order(State.PAID), "", (), ""),
+    ],
+)
+def test_a_cycle_is_not_signed_out_while_an_order_of_it_is_open(
+    order: Order, giver: str, more: tuple[Identifier, ...], rule: str
+) -> None:
+    """All of them reconciled, so that nothing else is in the way."""
+    known = as_ended(order, giver) if order.unsettled else order
+    over = Identifier(RECONCILED, (HOSPCODE, "C1"), fingerprint([known]), LEDGER)
+    clean = Identifier(RECONCILED, (HOSPCODE, "C1"), "clean")
+    facts = (CYCLE, *order.facts(), over, clean, *more)
+    completion = adapter().complete(draft("ST002", SIGN_OUT), Held(*facts, giver=giver), forced=False)
+    assert [fault.rule for fault in completion.refused] == ([rule] if rule else [])
+    forced = adapter().complete(draft("ST002", SIGN_OUT), Held(*facts, giver=giver), forced=True)
+    assert forced.refused == ()
+    assert [fault.rule for fault in forced.warnings] == ([rule] if rule else [])
 
 
 # -- duties -------------------------------------------------------------------------------------------------
