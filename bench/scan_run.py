@@ -1,9 +1,8 @@
-"""From the last character of a scan to its committed event, on a pty with real pyserial."""
+"""From the last character of a scan to its commit: real pyserial on a pty, real waiting room and outbox."""
 
 from __future__ import annotations
 
 import contextlib
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,24 +14,32 @@ from agent.devices.building import build_scanner
 from agent.devices.model import DeviceCondition, ScanVerdict
 from agent.events import Event
 from agent.rehearsal.virtual_scanner import VirtualScanner
+from bench.counter import BOXES, STATION, counter
 
 _WAIT_S = 10.0
 
 
 def latencies(folder: Path, scans: int) -> list[float]:
-    """Milliseconds of each scan, one after the other; every scan is durable before the next."""
+    """Milliseconds of each scan, one after the other. Each counts for a submission that waits for ``BOXES``
+    trace codes, the last of which completes it; what waits next is stored between two scans."""
     committed = threading.Semaphore(0)
     moments: list[float] = []
-    with _store(folder / "scans.db") as commit, virtual_scanner() as gun:
+    with counter(folder) as shop, virtual_scanner() as gun:
 
         def deliver(event: Event) -> ScanVerdict:
-            commit(event)
+            verdict = shop.room.deliver(event)
             moments.append(time.monotonic())
-            committed.release()
-            return ScanVerdict.TAKEN
+            if verdict is ScanVerdict.TAKEN:
+                committed.release()
+            return verdict
 
+        taken = []
         with _source(gun, deliver):
-            return [_once(gun, number, moments, committed) for number in range(scans)]
+            for number in range(scans):
+                if number % BOXES == 0:
+                    shop.serve()
+                taken.append(_once(gun, number, moments, committed))
+        return taken
 
 
 def _once(gun: VirtualScanner, number: int, moments: list[float], committed: threading.Semaphore) -> float:
@@ -40,20 +47,8 @@ def _once(gun: VirtualScanner, number: int, moments: list[float], committed: thr
     sent = time.monotonic()
     gun.send(b"\r")
     if not committed.acquire(timeout=_WAIT_S):
-        raise RuntimeError("a scan was not delivered")
+        raise RuntimeError("a scan was not taken")
     return (moments[-1] - sent) * 1000
-
-
-@contextlib.contextmanager
-def _store(path: Path) -> Iterator[Callable[[Event], None]]:
-    """One row an event, committed as the outbox commits: WAL, ``synchronous=FULL``."""
-    path.unlink(missing_ok=True)
-    database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
-    database.execute("PRAGMA journal_mode=WAL")
-    database.execute("PRAGMA synchronous=FULL")
-    database.execute("CREATE TABLE event (id TEXT PRIMARY KEY, payload BLOB)")
-    yield lambda event: database.execute("INSERT INTO event VALUES (?, ?)", (event.id, event.payload)).close()
-    database.close()
 
 
 @contextlib.contextmanager
@@ -65,7 +60,7 @@ def virtual_scanner() -> Iterator[VirtualScanner]:
 
 @contextlib.contextmanager
 def _source(gun: VirtualScanner, deliver: Callable[[Event], ScanVerdict]) -> Iterator[None]:
-    config = ScannerConfig("bench", "bench", open="always", port=gun.path)
+    config = ScannerConfig("bench", STATION, open="always", port=gun.path)
     ready, stopping = threading.Event(), threading.Event()
     source = build_scanner(
         config,

@@ -142,8 +142,9 @@ def test_scans_are_timed_one_by_one_and_are_all_in_the_database(tmp_path: Path) 
     assert len(taken) == 20
     assert all(each > 0 for each in taken)
     with closing(sqlite3.connect(tmp_path / "scans.db")) as database:
-        (count,) = database.execute("SELECT count(DISTINCT payload) FROM event").fetchone()
-    assert count == 20
+        (scans,) = database.execute("SELECT count(*) FROM scan").fetchone()
+        (waits,) = database.execute("SELECT count(*) FROM wait").fetchone()
+    assert (scans, waits) == (20, 1), "three uploads of six boxes, and two boxes of the fourth"
 
 
 @pytest.mark.kill
