@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
 @make_command("read-file", help="读取一个大文件（由代理程序自己启动）。")
 def command() -> None:
-    from agent.intake.reader import serve
+    from agent.intake.reader import give_way, serve
 
+    give_way()
     serve(sys.stdin.buffer, sys.stdout.buffer, _build)
 
 

@@ -1,9 +1,10 @@
 """What the helper process says to the agent: length-prefixed JSON frames. Pure.
 
 A frame is four bytes of length (big endian) and one JSON object: ``{"begin": submission}``,
-``{"file": digest, "size": n}`` with n bytes behind it, ``{"drafts": [...]}``, ``{"end": true}`` after
-each submission; at the end ``{"done": true}``, ``{"unreadable": errno}`` or ``{"failed": why}``. Both ends
-are this program in one version; a frame is data, never code.
+``{"file": digest, "size": n}`` with n bytes behind it, ``{"drafts": heads, …, "size": n}`` with the packed
+drafts behind it, one after the other, ``{"end": true}`` after each submission; at the end ``{"done": true}``,
+``{"unreadable": errno}`` or ``{"failed": why}``. Both ends are this program in one version; a frame is data,
+never code.
 """
 
 from __future__ import annotations
@@ -18,7 +19,15 @@ from typing import IO, Any
 from agent import jsontext
 from agent.errors import Fault
 from agent.events import Draft, JsonObject
-from agent.outbox.drafts import draft_value, scope_value, value_draft, value_scope
+from agent.outbox.drafts import (
+    Packed,
+    draft_value,
+    pack_draft,
+    scope_value,
+    unpack_draft,
+    value_draft,
+    value_scope,
+)
 from agent.outbox.model import NewSubmission, ReplyAddress
 
 _LENGTH = struct.Struct(">I")
@@ -26,7 +35,10 @@ _TIMES = ("received_at", "occurred_at", "valid_until", "deadline_at")
 
 
 CONTENT = "content"
-"""The member of a ``file`` frame that travels as bytes behind it; its length stands in ``size``."""
+"""The member of a frame that travels as bytes behind it; its length stands in ``size``."""
+
+FRAME_BYTES = 64 * 1024
+"""Packed drafts beyond which a frame takes no more: a frame is one commit of the agent, and others wait."""
 
 
 def write_frame(out: IO[bytes], frame: JsonObject) -> None:
@@ -60,9 +72,25 @@ def frames_of(new: NewSubmission, chunk: int) -> Iterator[JsonObject]:
     yield {"begin": submission_to_json(new)}
     for digest, content in new.contents.items():
         yield {"file": digest, CONTENT: content}
-    for start in range(0, len(new.drafts), chunk):
-        yield {"drafts": [draft_value(draft) for draft in new.drafts[start : start + chunk]]}
+    for packed in _chunks(map(pack_draft, new.drafts), chunk):
+        yield {
+            "drafts": [draft_value(one.head) for one in packed],
+            "lengths": [len(one.content) for one in packed],
+            "files": [one.files for one in packed],
+            CONTENT: b"".join(one.content for one in packed),
+        }
     yield {"end": True}
+
+
+def _chunks(drafts: Iterable[Packed], most: int) -> Iterator[list[Packed]]:
+    chunk: list[Packed] = []
+    for packed in drafts:
+        chunk.append(packed)
+        if len(chunk) >= most or sum(len(one.content) for one in chunk) >= FRAME_BYTES:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
 
 
 def submission_to_json(new: NewSubmission) -> JsonObject:
@@ -122,8 +150,16 @@ def submission_from_json(plain: JsonObject) -> NewSubmission:
     )
 
 
-def drafts_of(frame: JsonObject) -> Iterable[Draft]:
-    return (value_draft(draft) for draft in frame["drafts"])
+def packed_of(frame: JsonObject) -> Iterator[Packed]:
+    """The drafts of a frame; their bodies are left as they came."""
+    start = 0
+    for head, length, files in zip(frame["drafts"], frame["lengths"], frame["files"], strict=True):
+        yield Packed(value_draft(head), frame[CONTENT][start : start + length], tuple(files))
+        start += length
+
+
+def drafts_of(frame: JsonObject) -> Iterator[Draft]:
+    return map(unpack_draft, packed_of(frame))
 
 
 def _faults(plain: list[JsonObject]) -> tuple[Fault, ...]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from agent.errors import Fault, SubmissionInvalid
 from agent.events import Attachment, Draft, JsonObject
-from agent.intake.frames import CONTENT, drafts_of, read_frame, submission_from_json
+from agent.intake.frames import CONTENT, packed_of, read_frame, submission_from_json
 from agent.intake.prepare import NO_FILES, Dropped, unreadable
 from agent.logs import get_logger
 from agent.outbox.base import Transaction
@@ -32,6 +32,9 @@ FRAMES_AHEAD = 4
 
 OFFER_S = 0.5
 """How often a reader whose frames nobody takes looks whether it was cancelled."""
+
+GIVES_WAY: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+"""Windows gives a process its priority when it starts; elsewhere the helper gives way by itself."""
 
 FAILED = Fault("", "reader_failed", "文件无法读取：读取进程异常退出，请拆分为较小的文件后重新提交")
 
@@ -156,9 +159,9 @@ class Job:
         new, accepted = self._current()
         if not _staged(new, accepted):
             return replace(self.progress, told=())
-        drafts = tuple(drafts_of(frame))
+        drafts = tuple(packed_of(frame))
         tx.extend(accepted.submission, drafts)
-        lanes = {(draft.lane, draft.parallel): draft for draft in drafts}
+        lanes = {(each.head.lane, each.head.parallel): each.head for each in drafts}
         return replace(self.progress, told=(), lanes={**self.progress.lanes, **lanes})
 
     def _end(self, tx: Transaction) -> Progress:
@@ -223,7 +226,7 @@ class HeavyReader:
         """``attachments``: what is known of the files that it names. Raises OSError when the machine lets
         no process start now."""
         process = subprocess.Popen(  # noqa: S603 - our own program, no shell, arguments fixed
-            helper_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            helper_command(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=GIVES_WAY
         )
         beside = {name: [file.type, file.size, file.digest] for name, file in attachments.items()}
         order = json.dumps({**self._order(dropped, claimed), "attachments": beside}).encode("utf-8")

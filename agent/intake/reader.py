@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -23,9 +24,18 @@ from agent.sources.content import read_claimed
 from agent.submissions import ReadingRules
 
 CHUNK = 20
-"""Drafts in one frame: about one commit of the agent."""
+"""Drafts in one frame, at most."""
+
+NICE = 10
+"""How far behind the agent itself it stands for the processor."""
 
 Build = Callable[[JsonObject], tuple[ProtocolAdapter, ReadingRules]]
+
+
+def give_way() -> None:
+    """Leave the processor to who serves people at a desk. On Windows the agent starts it so."""
+    if sys.platform != "win32":
+        os.nice(NICE)
 
 
 def serve(source: BinaryIO, out: BinaryIO, build: Build) -> None:

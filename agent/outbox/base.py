@@ -28,6 +28,7 @@ from agent.audit.model import Head as AuditHead
 from agent.audit.model import Sign
 from agent.errors import Fault
 from agent.events import Awaited, Draft, Forget, History, Identifier, JsonObject, Outcome, Scope
+from agent.outbox.drafts import Packed
 from agent.outbox.model import (
     Accepted,
     Attempt,
@@ -71,7 +72,9 @@ class Transaction(Protocol):
         the outbox opens; its event may then be accepted anew."""
         ...
 
-    def extend(self, submission: int, drafts: Sequence[Draft]) -> None: ...
+    def extend(self, submission: int, drafts: Sequence[Draft | Packed]) -> None:
+        """Add messages to a stage; packed ones are not looked into."""
+        ...
 
     def publish(self, submission: int) -> Accepted: ...
 

@@ -4,11 +4,11 @@ can still be sent needs them.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agent.errors import StoreError
-from agent.events import Draft
 from agent.outbox.sealed import Border
 from agent.outbox.work import Work
-from agent.protocol.attachments import digests
 
 
 def keep(work: Work, submission: int, digest: str, content: bytes) -> None:
@@ -19,9 +19,9 @@ def keep(work: Work, submission: int, digest: str, content: bytes) -> None:
         work.run("add_content", submission, key, sealed)
 
 
-def use(work: Work, submission: int, message: int, draft: Draft) -> None:
+def use(work: Work, submission: int, message: int, carried: Iterable[str]) -> None:
     """Note which files a message carries. Raises StoreError for one that is not kept."""
-    for digest in sorted(digests(draft.body)):
+    for digest in carried:
         key = digest_key(work.border, digest)
         if work.one("content_there", submission, key) is None:
             raise missing(submission)

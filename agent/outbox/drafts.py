@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent.events import Deadline, Draft, Draw, Hold, Json, Need, Scope, Series
+from agent.outbox.sealed import pack, unpack
+from agent.protocol.attachments import digests
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A draft on its way into the database: ``head`` is all of it but its body, ``content`` all of it as it
+    is sealed, ``files`` are the digests of the files that it carries."""
+
+    head: Draft
+    content: bytes = field(repr=False)
+    files: tuple[str, ...] = ()
+
+
+def pack_draft(draft: Draft) -> Packed:
+    carried = tuple(sorted(digests(draft.body)))
+    return Packed(replace(draft, body={}), pack(draft_value(draft)), carried)
+
+
+def unpack_draft(packed: Packed) -> Draft:
+    return value_draft(unpack(packed.content))
 
 
 def draft_value(draft: Draft) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from agent.errors import Fault, StoreError
 from agent.events import Draft
 from agent.outbox import blocking, contents, references, scopes, storing
-from agent.outbox.drafts import value_scope
+from agent.outbox.drafts import Packed, value_scope
 from agent.outbox.model import Accepted, Receipt, State
 from agent.outbox.references import Claim
 from agent.outbox.scopes import Held, Place
@@ -35,7 +35,7 @@ def _staged(work: Work, submission: int) -> Row:
     return row
 
 
-def extend(work: Work, submission: int, drafts: Sequence[Draft]) -> None:
+def extend(work: Work, submission: int, drafts: Sequence[Draft | Packed]) -> None:
     row = _staged(work, submission)
     about = work.border.open("submission|about", submission, row["about_sealed"])
     owner = Owner(

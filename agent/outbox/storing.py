@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from agent.events import Deadline, Draft, Scope
 from agent.outbox import blocking, contents, receiving, scopes
-from agent.outbox.drafts import draft_value
+from agent.outbox.drafts import Packed, pack_draft
 from agent.outbox.model import LaneKey, State
 from agent.outbox.scopes import EXCLUSIVE, SHARED, WAITER, Held, Place
 from agent.outbox.work import POSITIONS, Row, Work, seconds
@@ -43,11 +43,11 @@ class Owner:
 
 
 def store_drafts(
-    work: Work, owner: Owner, drafts: Sequence[Draft], position: int, *, last: bool, index: int = 0
+    work: Work, owner: Owner, drafts: Sequence[Draft | Packed], position: int, *, last: bool, index: int = 0
 ) -> None:
     """Store a submission's messages at consecutive positions, within the submission's own range."""
     end = position | (POSITIONS - 1)
-    store_deadlines(work, owner, drafts)
+    store_deadlines(work, owner, [each.head if isinstance(each, Packed) else each for each in drafts])
     for offset, draft in enumerate(drafts, start=index):
         store(work, owner, draft, min(position + offset, end), last=last)
 
@@ -66,8 +66,10 @@ def _warned_before_s(deadline: Deadline) -> int:
     return min(deadline.after_s // 3, 12 * 3600)
 
 
-def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) -> int:
+def store(work: Work, owner: Owner, given: Draft | Packed, position: int, *, last: bool) -> int:
     """Store one message; returns its number. ``last``: nobody in the chain stands behind it."""
+    packed = given if isinstance(given, Packed) else pack_draft(given)
+    draft = packed.head
     number = work.next_number("message")
     place = Place(position, number)
     own = _rows(work, owner, draft)
@@ -77,7 +79,7 @@ def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) 
     rows = scopes.merged([*own, *owner.extra])
     state = State.BLOCKED if failures else State.STAGING if owner.staged else State.READY
     lane = lane_number(work, LaneKey(owner.system, draft.lane, draft.parallel))
-    _insert(work, owner, draft, place, lane, state)
+    _insert(work, owner, packed, place, lane, state)
     if failures:
         blocking.keep_aside(work, number, position, rows)
         work.run_many("add_block", [(number, failure) for failure in sorted(failures)])
@@ -93,7 +95,8 @@ def store(work: Work, owner: Owner, draft: Draft, position: int, *, last: bool) 
     return number
 
 
-def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, state: State) -> None:
+def _insert(work: Work, owner: Owner, packed: Packed, place: Place, lane: int, state: State) -> None:
+    draft = packed.head
     row_from, row_to = draft.rows or (None, None)
     work.run(
         "add_message",
@@ -120,10 +123,10 @@ def _insert(work: Work, owner: Owner, draft: Draft, place: Place, lane: int, sta
         row_to,
         owner.valid_until,
     )
-    sealed = work.border.seal("draft|content", place.message, draft_value(draft))
+    sealed = work.border.seal_bytes("draft|content", place.message, packed.content)
     work.run("add_draft", place.message, sealed)
     if owner.files:
-        contents.use(work, owner.number, place.message, draft)
+        contents.use(work, owner.number, place.message, packed.files)
 
 
 def _rows(work: Work, owner: Owner, draft: Draft) -> list[Held]:

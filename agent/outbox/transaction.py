@@ -25,6 +25,7 @@ from agent.outbox import (
     waits,
 )
 from agent.outbox.base import Acknowledged, Resolved
+from agent.outbox.drafts import Packed
 from agent.outbox.facts import Facts
 from agent.outbox.model import (
     Accepted,
@@ -56,7 +57,7 @@ class SqliteTransaction:
     def stage(self, new: NewSubmission) -> Accepted:
         return intake.stage(self._work, new)
 
-    def extend(self, submission: int, drafts: Sequence[Draft]) -> None:
+    def extend(self, submission: int, drafts: Sequence[Draft | Packed]) -> None:
         staging.extend(self._work, submission, drafts)
 
     def publish(self, submission: int) -> Accepted:

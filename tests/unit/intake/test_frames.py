@@ -163,9 +163,12 @@ def fees(tmp_path):
 
 def test_the_helper_says_what_a_file_holds_and_ends(fees):
     frames = served(order(fees))
-    assert [next(iter(frame)) for frame in frames] == ["begin", "drafts", "end", "done"]
+    # each batch of 500 rows is larger than a frame is to be
+    assert [next(iter(frame)) for frame in frames] == ["begin", *["drafts"] * 3, "end", "done"]
     assert submission_from_json(frames[0]["begin"]).id == "F1"
-    assert [draft.rows for draft in drafts_of(frames[1])] == [(0, 500), (500, 1000), (1000, 1203)]
+    drafts = [draft for frame in frames[1:4] for draft in drafts_of(frame)]
+    assert [draft.rows for draft in drafts] == [(0, 500), (500, 1000), (1000, 1203)]
+    assert [len(draft.body["datalist"]) for draft in drafts] == [500, 500, 203]
 
 
 def test_the_helper_says_every_fault_of_an_invalid_file(tmp_path):

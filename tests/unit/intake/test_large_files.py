@@ -1,13 +1,12 @@
 """Large files: the real helper process, its death, a full disk on the way, and who may pass meanwhile."""
 
-import json
 import sys
 
 import pytest
 
 from agent.errors import StoreFull
 from agent.intake import heavy, preparing
-from agent.intake.frames import frames_of
+from agent.intake.frames import frames_of, write_frame
 from agent.intake.items import Item, passing
 from agent.outbox.model import NewSubmission, Receipt, ReplyAddress, State
 from agent.outbox.transaction import SqliteTransaction
@@ -43,11 +42,11 @@ OUT = sys.stdout.buffer
 class Pausing:
     frames = 0
     def write(self, data):
-        self.frames += 1
-        while self.frames > 4 and not os.path.exists(GO):
+        while self.frames >= 4 and not os.path.exists(GO):
             time.sleep(0.005)
         return OUT.write(data)
     def flush(self):
+        self.frames += 1
         OUT.flush()
 
 reader.CHUNK = 1
@@ -191,8 +190,11 @@ def test_a_failure_after_whole_submissions_keeps_them_and_is_answered_once(bench
     frames = tmp_path / "frames"
     bench.drop("fees.csv", large_csv("F1", 6000))
     whole = _frames_of_two_submissions(bench)
-    frames.write_text(json.dumps(whole))
-    script = FRAMES + f"[put(f) for f in json.load(open({str(frames)!r}))]\nraise SystemExit(9)"
+    with frames.open("wb") as pipe:
+        for frame in whole:
+            write_frame(pipe, frame)
+    said = f"sys.stdout.buffer.write(open({str(frames)!r}, 'rb').read())"
+    script = f"import sys\n{said}\nsys.stdout.flush()\nraise SystemExit(9)"
     helper_of(monkeypatch, script)
     bench.look_until_helped(lambda: finished(bench))
     assert bench.result(1)["state"] == "queued"
