@@ -1,4 +1,4 @@
-"""A keyboard-wedge scanner made by the kernel itself (uinput): found, grabbed, read, busy for others, gone."""
+"""A keyboard-wedge scanner that the kernel makes (uinput): found, grabbed, read, busy for others, gone."""
 
 from __future__ import annotations
 
