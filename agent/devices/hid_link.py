@@ -18,6 +18,8 @@ from agent.devices.model import (
 )
 
 _READ_MS: Final = 100
+_STALE_READS: Final = 20
+"""Empty reads, two seconds, after which the rest of a code will not come."""
 _LONGEST_REPORT: Final = 1024
 _ERRORS: Final = (OSError, ValueError)
 """hidapi raises OSError for a device that went away, ValueError for one that is closed."""
@@ -45,6 +47,7 @@ class HidLink:
         self._device = device
         self._label = label
         self._assembler = Assembler(layout)
+        self._quiet = 0
 
     @property
     def label(self) -> str:
@@ -59,7 +62,13 @@ class HidLink:
             report = self._device.read(_LONGEST_REPORT, _READ_MS)
         except _ERRORS as error:
             raise self._gone(error) from None
-        return self._assembler.feed(bytes(report)) if report else []
+        if report:
+            self._quiet = 0
+            return self._assembler.feed(bytes(report))
+        self._quiet += 1
+        if self._quiet == _STALE_READS:
+            self._assembler.reset()
+        return []
 
     def reply(self, data: bytes) -> None:
         """``data`` is a whole output report, its id first."""

@@ -91,12 +91,13 @@ def layout_of(descriptor: bytes) -> Layout | None:
 
 
 class Assembler:
-    """Puts the reports of one device together. ``discarded`` counts codes that lost a part."""
+    """Puts the reports of one device together. ``discarded`` counts codes that lost a part or were too long."""
 
     def __init__(self, layout: Layout, longest: int = 7089) -> None:
         self._layout = layout
         self._longest = longest
         self._part = bytearray()
+        self._overlong = False
         self.discarded = 0
 
     @property
@@ -114,18 +115,26 @@ class Assembler:
             self._part += self._identifier(report)
         self._part += self._data(report)
         if len(self._part) > self._longest:
-            self.reset()
+            self._overlong = True
+            del self._part[self._longest :]
         if layout.continued is not None and _number(report, layout.continued):
             return []
-        code = bytes(self._part)
-        self._part.clear()
-        return [code] if code else []
+        return self._end()
 
     def reset(self) -> None:
         """The rest will not come."""
         if self._part:
             self.discarded += 1
         self._part.clear()
+        self._overlong = False
+
+    def _end(self) -> list[bytes]:
+        if self._overlong or not self._part:
+            self.reset()
+            return []
+        code = bytes(self._part)
+        self._part.clear()
+        return [code]
 
     def _identifier(self, report: bytes) -> bytes:
         """``]`` and two characters; makers that have none leave zeros."""

@@ -82,6 +82,14 @@ def test_a_long_code_is_put_together_and_keeps_its_first_identifier_only() -> No
     assert assembler.feed(report(b"A1")) == [b"]Q0A1"]
 
 
+def test_too_long_a_code_is_discarded_to_its_end_and_no_rest_of_it_is_a_code() -> None:
+    assembler = Assembler(DEFAULT_LAYOUT, longest=100)
+    found = [code for _ in range(4) for code in assembler.feed(report(b"x" * 56, more=True))]
+    assert found + assembler.feed(report(b"rest")) == []
+    assert assembler.discarded == 1
+    assert assembler.feed(report(b"A1")) == [b"]Q0A1"]
+
+
 def test_data_without_a_count_ends_at_its_filling() -> None:
     layout = Layout(0, data=Field(0, 8, 10))
     assert Assembler(layout).feed(b"ABC".ljust(10, b"\x00")) == [b"ABC"]
@@ -178,6 +186,17 @@ def test_codes_are_read_from_the_only_pos_device(bus: Bus, descriptor: bytes | N
     with pytest.raises(DeviceGone):
         link.read()
     link.close()
+
+
+def test_a_code_whose_rest_never_comes_is_not_glued_to_the_next(bus: Bus) -> None:
+    link = open_hid(HidChoice())
+    for each in (report(b"6901", more=True), *[b""] * 19, report(b"23"), report(b"6901", more=True)):
+        bus.reports.put(each)
+    assert [code for _ in range(22) for code in link.read()] == [b"]Q0690123"]
+    for each in (*[b""] * 20, report(b"A1")):
+        bus.reports.put(each)
+    assert [code for _ in range(21) for code in link.read()] == [b"]Q0A1"]
+    assert link.discarded == 1
 
 
 def test_which_device_is_meant_is_never_guessed(bus: Bus) -> None:
