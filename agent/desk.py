@@ -17,9 +17,10 @@ from agent.control.outbox_handlers import OutboxHandlers, message_json
 from agent.control.trace_handlers import TraceHandlers
 from agent.crypto.backends import describe
 from agent.dispatch.exchange import answered
-from agent.errors import AgentError, ControlError
+from agent.errors import AgentError, ControlError, StoreError
 from agent.events import JsonObject
 from agent.key_material import key_uses
+from agent.logs import get_logger
 from agent.records import RecordHandlers
 from agent.waiting.handlers import StationHandlers
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from agent.system import System
     from agent.waiting.room import WaitingRoom
     from agent.waiting.stations import Stations
+
+log = get_logger("agent.desk")
 
 Handler = Callable[[JsonObject], JsonObject]
 
@@ -151,6 +154,8 @@ class Desk:
         """A file has been placed in an inbox: look now instead of at the next rescan."""
         for intake in self._daemon.intakes:
             if intake.folder == args["folder"]:
+                if args["who"]:
+                    self._records.record_act("file.dropped", {"folder": intake.folder}, args["who"], "")
                 intake.source.wakeup.set()
                 return {"folder": intake.folder}
         raise ControlError(
@@ -168,7 +173,12 @@ class Desk:
         probes = [self._probe(name) for name in sorted(daemon.systems)]
         return {"findings": findings + probes}
 
-    def stop(self, _args: JsonObject) -> JsonObject:
+    def stop(self, args: JsonObject) -> JsonObject:
+        """A database that cannot be written keeps nobody from stopping."""
+        try:
+            self._records.record_act("agent.asked_to_stop", {}, args["who"], args["why"])
+        except StoreError as error:
+            log.error("stop asked for and not recorded", code=error.code)
         self._daemon.asked_to_stop.set()
         return {"stopping": True}
 

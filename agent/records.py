@@ -81,10 +81,14 @@ class RecordHandlers:
         )
         return {"target": args["target"], "bytes": made.size, "made_at": made.made_at.isoformat()}
 
-    def record_key_act(self, what: str, name: str, who: str) -> None:
+    def record_key_act(self, what: str, name: str, who: str, why: str) -> None:
         """Record what somebody did to a key."""
+        self.record_act(what, {"key": name}, who, why)
+
+    def record_act(self, what: str, details: Mapping[str, str | int], who: str, why: str) -> None:
+        """Record what somebody did. ``details``: codes, names of the configuration. Raises StoreError."""
         with self._outbox.write() as tx:
-            tx.record(what, {"key": name}, who=who or "?")
+            tx.record(what, details, who=who or "?", why=why)
 
     def _trusted(self) -> tuple[bytes, ...]:
         """The audit key of this keyring; () when there is none: then any signature that fits passes."""

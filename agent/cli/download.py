@@ -23,6 +23,7 @@ _SCHEDULES = ("系统", "交易", "说明", "每隔（分）", "上次（分钟�
 _FILES = ("系统", "交易", "待写", "未读", "最早", "注意")
 _name = click.argument("name", metavar="交易")
 _system = click.option("--system", default="", metavar="系统", help="有几个系统时指明是哪个")
+_why = click.option("--reason", metavar="说明", default="", help="原因，写入审计记录")
 
 
 @command.command("list", help="定时下载的情况，和还没有被 HIS 取走的文件。")
@@ -33,6 +34,8 @@ def list_downloads(session: Session) -> None:
         write_json(answer)
         return
     draw(answer)
+    if not any(answer[part] for part in ("schedules", "files", "trouble")):
+        write_line("没有定时下载，也没有未取走的文件；定时下载须在该系统的配置里填 download_roles")
 
 
 def draw(downloads: JsonObject) -> None:
@@ -53,9 +56,11 @@ def draw(downloads: JsonObject) -> None:
 @_name
 @click.argument("fields", nargs=-1, metavar="[字段=值]…")
 @_system
+@_why
 @pass_session
-def run(session: Session, name: str, fields: tuple[str, ...], system: str) -> None:
-    args = {"name": name, "system": system, "fields": _given(fields), "who": getpass.getuser()}
+def run(session: Session, name: str, fields: tuple[str, ...], system: str, reason: str) -> None:
+    args = {"name": name, "system": system, "fields": _given(fields)}
+    args |= {"who": getpass.getuser(), "why": reason}
     _tell(session, session.client().call("download.run", args), f"{name} 已开始下载，文件在 downloads/ 下")
 
 
@@ -66,6 +71,7 @@ def run(session: Session, name: str, fields: tuple[str, ...], system: str) -> No
 @click.option("--until", type=click.DateTime(_FORMATS), metavar="时间", help="下载结束时间，与 --since 同用")
 @click.option("--all", "everything", is_flag=True, help="该交易以往下载过的全部数据")
 @_system
+@_why
 @pass_session
 def again(
     session: Session,
@@ -75,6 +81,7 @@ def again(
     until: datetime | None,
     everything: bool,
     system: str,
+    reason: str,
 ) -> None:
     forms = [bool(wire_id), bool(since and until), everything]
     if sum(forms) != 1 or (since is None) != (until is None):
@@ -86,6 +93,7 @@ def again(
         "since": since.isoformat() if since else "",
         "until": until.isoformat() if until else "",
         "who": getpass.getuser(),
+        "why": reason,
     }
     answer = session.client().call("download.again", args)
     _tell(session, answer, f"已申请重新下载 {name}；申请成功后执行 his-agent download run {name}")

@@ -11,7 +11,7 @@ import click
 from agent.cli.base import Group, pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.passwords import asker
-from agent.cli.session import Session, key_ring
+from agent.cli.session import Session
 from agent.disk import reason
 from agent.errors import KeyRejected
 from agent.events import JsonObject
@@ -26,6 +26,7 @@ _here = click.option(
 )
 
 
+_why = click.option("--reason", metavar="说明", default="", help="原因，写入审计记录")
 _rotate = click.option(
     "--rotate", is_flag=True, help="保留现有的为上一代：对方换用新密钥之前，仍能解开它的应答"
 )
@@ -40,10 +41,11 @@ _rotate = click.option(
 @click.argument("file", metavar="文件", type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--password-stdin", is_flag=True, help="从标准输入的第一行读文件的口令，不在终端询问")
 @_rotate
+@_why
 @_here
 @pass_session
 def import_key(
-    session: Session, name: str, file: Path, password_stdin: bool, rotate: bool, here: bool
+    session: Session, name: str, file: Path, password_stdin: bool, rotate: bool, reason: str, here: bool
 ) -> None:
     if password_stdin and str(file) == "-":
         raise click.UsageError("标准输入不能同时给出密钥和口令")
@@ -53,7 +55,7 @@ def import_key(
         "value": material.text,
         "certificate": material.certificate,
         "rotate": rotate,
-        "who": getpass.getuser(),
+        **_by(reason),
     }
     answer = _call(session, "keys.import", args, here=here)
     if session.json:
@@ -72,10 +74,11 @@ def import_key(
     help="密钥种类；配置里有系统使用这个名称时不必填",
 )
 @_rotate
+@_why
 @_here
 @pass_session
-def generate(session: Session, name: str, kind: str | None, rotate: bool, here: bool) -> None:
-    args: JsonObject = {"name": name, "kind": kind or "", "rotate": rotate, "who": getpass.getuser()}
+def generate(session: Session, name: str, kind: str | None, rotate: bool, reason: str, here: bool) -> None:
+    args: JsonObject = {"name": name, "kind": kind or "", "rotate": rotate, **_by(reason)}
     answer = _call(session, "keys.generate", args, here=here)
     if session.json:
         write_json(answer)
@@ -126,10 +129,11 @@ def list_keys(session: Session, here: bool) -> None:
 
 @command.command("retire", help="轮换之后，对方不再使用上一代密钥时，删除上一代。")
 @click.argument("name", metavar="名称")
+@_why
 @_here
 @pass_session
-def retire(session: Session, name: str, here: bool) -> None:
-    answer = _call(session, "keys.retire", {"name": name, "who": getpass.getuser()}, here=here)
+def retire(session: Session, name: str, reason: str, here: bool) -> None:
+    answer = _call(session, "keys.retire", {"name": name, **_by(reason)}, here=here)
     if session.json:
         write_json(answer)
     else:
@@ -139,33 +143,27 @@ def retire(session: Session, name: str, here: bool) -> None:
 @command.command("remove", help="从钥匙串删除密钥。")
 @click.argument("name", metavar="名称")
 @click.confirmation_option("--yes", prompt="确定删除这个密钥？", help="不再询问")
+@_why
 @_here
 @pass_session
-def remove(session: Session, name: str, here: bool) -> None:
-    answer = _call(session, "keys.remove", {"name": name, "who": getpass.getuser()}, here=here)
+def remove(session: Session, name: str, reason: str, here: bool) -> None:
+    answer = _call(session, "keys.remove", {"name": name, **_by(reason)}, here=here)
     if session.json:
         write_json(answer)
     else:
         write_line(f"已删除 {name}")
 
 
+def _by(reason: str) -> JsonObject:
+    return {"who": getpass.getuser(), "why": reason}
+
+
 def _call(session: Session, verb: str, args: JsonObject, *, here: bool) -> JsonObject:
     if not here:
         return session.client().call(verb, args)
-    from agent.control.key_handlers import KeyHandlers
-    from agent.control.verbs import complete
-    from agent.key_material import key_uses
-    from agent.registry import Registry
+    from agent.cli.keys_here import call_here
 
-    registry = Registry()
-    config = session.load(registry)
-    uses = [
-        use
-        for name, system in config.systems.items()
-        for use in key_uses(registry.protocol(name), system.options)
-    ]
-    handlers = KeyHandlers(key_ring(config), uses, lambda _name: None).handlers()
-    return handlers[verb](complete(verb, args))
+    return call_here(session, verb, args)
 
 
 def _read(file: Path) -> bytes:

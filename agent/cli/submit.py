@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
 import secrets
@@ -69,9 +70,11 @@ def choose_folder(config: AgentConfig, name: str) -> FolderConfig:
         return known[name]
     if not name and len(known) == 1:
         return next(iter(known.values()))
+    if not known:
+        raise ConfigurationError("没有收件文件夹", hint="请先在配置文件里启用一个系统")
     raise ConfigurationError(
-        f"没有收件文件夹 {name}" if name else "配置了几个收件文件夹（或一个也没有）",
-        hint=f"用 --folder 指明：{'、'.join(known) or '请先在配置里启用一个系统'}",
+        f"没有收件文件夹 {name}" if name else f"有 {len(known)} 个收件文件夹，请指明放进哪一个",
+        hint=f"用 --folder 指明：{'、'.join(known)}",
     )
 
 
@@ -158,7 +161,7 @@ def _nudge(session: Session, config: AgentConfig, folder: FolderConfig, name: st
     from agent.control.client import error_code
 
     try:
-        session.client(config).call("submit", {"folder": folder.name, "file": name})
+        session.client(config).call("submit", {"folder": folder.name, "file": name, "who": getpass.getuser()})
     except ControlError as error:
         if error_code(error) != "not_running":
             raise

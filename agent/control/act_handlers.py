@@ -27,14 +27,14 @@ class Acting:
 
 
 class ActHandlers:
-    """``submit`` takes a submission of the agent's own, by whom it was asked; ``changed``: facts were
+    """``submit`` takes a submission of the agent's own, by whom it was asked and why; ``changed``: facts were
     kept, lanes may have work."""
 
     def __init__(
         self,
         outbox: Outbox,
         systems: Mapping[str, Acting],
-        submit: Callable[[Submission, str], int],
+        submit: Callable[[Submission, str, str], int],
         changed: Callable[[], None],
         clock: Clock,
     ) -> None:
@@ -56,7 +56,7 @@ class ActHandlers:
         asked = Asked(words, args["who"], args["why"], self._clock.now())
         try:
             acted = self._done(args["system"], system, act, asked)
-            begun = [self._submit(submission, args["who"]) for submission in acted.submissions]
+            begun = [self._submit(submission, args["who"], args["why"]) for submission in acted.submissions]
         except SubmissionInvalid as error:
             listed = "；".join(f"{fault.pointer or '/'} {fault.message}" for fault in error.faults)
             raise _refused(f"不能执行：{listed}", "请补充或更正参数", "invalid") from None

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 class Runner(Protocol):
     """What these verbs ask of :class:`agent.intake.schedules.Scheduler`."""
 
-    def run_now(self, system: str, name: str, given: JsonObject, *, who: str) -> list[Accepted]: ...
+    def run_now(
+        self, system: str, name: str, given: JsonObject, *, who: str, why: str = ""
+    ) -> list[Accepted]: ...
 
     def again(
         self,
@@ -30,6 +32,7 @@ class Runner(Protocol):
         since: datetime | None,
         until: datetime | None,
         who: str,
+        why: str = "",
     ) -> Accepted: ...
 
     def state(self) -> list[JsonObject]: ...
@@ -65,7 +68,8 @@ class DownloadHandlers:
         }
 
     def run(self, args: JsonObject) -> JsonObject:
-        begun = self._runner.run_now(args["system"], args["name"], args["fields"], who=args["who"])
+        by = {"who": args["who"], "why": args["why"]}
+        begun = self._runner.run_now(args["system"], args["name"], args["fields"], **by)
         return {"submissions": [accepted.submission for accepted in begun]}
 
     def again(self, args: JsonObject) -> JsonObject:
@@ -76,6 +80,7 @@ class DownloadHandlers:
             since=_moment(args["since"]),
             until=_moment(args["until"]),
             who=args["who"],
+            why=args["why"],
         )
         return {"submissions": [accepted.submission]}
 

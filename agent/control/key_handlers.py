@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["KeyHandlers", "key_uses"]
 
-Record = Callable[[str, str, str], None]
-"""What was done, to which key, by whom."""
+Record = Callable[[str, str, str, str], None]
+"""What was done, to which key, by whom and why."""
 
 _PUBLIC_KINDS = frozenset({"sm2-public", "rsa-public"})
 
@@ -39,7 +39,7 @@ class KeyHandlers:
         ring: KeyRing,
         uses: Iterable[KeyUse],
         changed: Callable[[str], None],
-        record: Record = lambda _what, _name, _who: None,
+        record: Record = lambda _what, _name, _who, _why: None,
     ) -> None:
         self._ring = ring
         self._uses: dict[str, list[KeyUse]] = {}
@@ -70,7 +70,7 @@ class KeyHandlers:
         if args["certificate"]:
             demand_pair(value, args["certificate"])
         self._keep(name, value, args["certificate"], rotate=args["rotate"])
-        self._record("keys.rotate" if args["rotate"] else "keys.import", name, args["who"])
+        self._record("keys.rotate" if args["rotate"] else "keys.import", name, args["who"], args["why"])
         return {"name": name, "fingerprint": digests[0] if digests else "", "needed": bool(digests)}
 
     def generate(self, args: JsonObject) -> JsonObject:
@@ -89,7 +89,7 @@ class KeyHandlers:
         for use in self._uses.get(name, ()):
             fingerprint(use.kind, value)
         self._keep(name, value, "", rotate=args["rotate"])
-        self._record("keys.generate", name, args["who"])
+        self._record("keys.generate", name, args["who"], args["why"])
         return {"name": name, "fingerprint": fingerprint(kind, value), "public": public_pem(value)}
 
     def public(self, args: JsonObject) -> JsonObject:
@@ -111,7 +111,7 @@ class KeyHandlers:
         name = args["name"]
         self._ring.remove(name + FORMER)
         self._changed(name)
-        self._record("keys.retire", name, args["who"])
+        self._record("keys.retire", name, args["who"], args["why"])
         return {"name": name, "retired": True}
 
     def remove(self, args: JsonObject) -> JsonObject:
@@ -127,7 +127,7 @@ class KeyHandlers:
         self._ring.remove(name)
         self._forget(name + CERTIFICATE)
         self._changed(name)
-        self._record("keys.remove", name, args["who"])
+        self._record("keys.remove", name, args["who"], args["why"])
         return {"name": name, "removed": True}
 
     def _public(self, name: str) -> str:

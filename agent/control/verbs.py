@@ -50,11 +50,11 @@ VERBS: Final[Mapping[str, Verb]] = {
     for verb in (
         Verb("status", "state of sources, lanes and systems"),
         Verb("check", "findings about configuration, keys, folders, clock and connectivity", slow=True),
-        Verb("stop", "stop, after what is in flight has ended"),
+        Verb("stop", "stop, after what is in flight has ended", (_BY, _WHY)),
         Verb(
             "submit",
             "a file has been placed in the inbox of a folder: look now",
-            (Argument("folder", "text", longest=100), Argument("file", "text", longest=255)),
+            (Argument("folder", "text", longest=100), Argument("file", "text", longest=255), _BY),
         ),
         Verb(
             "outbox.list",
@@ -131,6 +131,7 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("system", "text", "", longest=100),
                 Argument("fields", "object", {}),
                 _WHO,
+                _WHY,
             ),
         ),
         Verb(
@@ -143,6 +144,7 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("since", "text", "", longest=40),
                 Argument("until", "text", "", longest=40),
                 _WHO,
+                _WHY,
             ),
         ),
         Verb(
@@ -154,6 +156,7 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("certificate", "text", "", longest=65536),
                 Argument("rotate", "boolean", False),
                 _BY,
+                _WHY,
             ),
         ),
         Verb(
@@ -164,6 +167,7 @@ VERBS: Final[Mapping[str, Verb]] = {
                 Argument("kind", "text", "", choices=("", "sm2-private", "rsa-private")),
                 Argument("rotate", "boolean", False),
                 _BY,
+                _WHY,
             ),
         ),
         Verb("keys.public", "the public part of a key, to be given to the platform", (_KEY,)),
@@ -196,8 +200,8 @@ VERBS: Final[Mapping[str, Verb]] = {
             (Argument("dry_run", "boolean", False), _BY, _WHY),
             slow=True,
         ),
-        Verb("keys.retire", "forget the former generation of a rotated key", (_KEY, _BY)),
-        Verb("keys.remove", "remove a key from the keyring", (_KEY, _BY)),
+        Verb("keys.retire", "forget the former generation of a rotated key", (_KEY, _BY, _WHY)),
+        Verb("keys.remove", "remove a key from the keyring", (_KEY, _BY, _WHY)),
     )
 }
 

@@ -114,7 +114,7 @@ class Scheduler:
         if schedule.every_s:
             self._due_at[key] = now + schedule.every_s + self.jitter(schedule.jitter_s)
 
-    def _begin(self, system: str, schedule: Schedule, who: str = "") -> Accepted | None:
+    def _begin(self, system: str, schedule: Schedule, who: str = "", why: str = "") -> Accepted | None:
         """One run with the schedule's own data; None while the latest is on its way."""
         submission = self.adapters[system].scheduled(schedule, {}, self.clock.now())
         new = self._new(system, submission)
@@ -122,7 +122,7 @@ class Scheduler:
         with self.outbox.write() as tx:
             accepted = tx.begin_run(schedule.name, new)
             if accepted is not None and who:
-                _record(tx, schedule, accepted, who)
+                _record(tx, schedule, accepted, who, why)
         crash_point("schedules.after_commit")
         if accepted is None:
             log.info("schedule is still under way", schedule=schedule.name)
@@ -167,7 +167,9 @@ class Scheduler:
             self._tell(new, accepted)
 
     # -- by a person ----------------------------------------------------------------------------
-    def run_now(self, system: str, name: str, given: JsonObject, *, who: str) -> list[Accepted]:
+    def run_now(
+        self, system: str, name: str, given: JsonObject, *, who: str, why: str = ""
+    ) -> list[Accepted]:
         """Run what has this name, or all schedules of this transaction; with ``given`` fields however
         many are under way. Raises ControlError, StoreError."""
         found = list(self._named(system, name))
@@ -175,18 +177,20 @@ class Scheduler:
             known = "、".join(dict.fromkeys(schedule.name for schedule in self._schedules.values()))
             hint = f"可用：{known}" if known else "请先在该系统的配置里填 download_roles"
             raise _refused(f"没有名为 {name} 的下载", hint, "not_found")
-        begun = [self._run_one(key[0], schedule, given, who) for key, schedule in found]
+        begun = [self._run_one(key[0], schedule, given, who, why) for key, schedule in found]
         accepted = [one for one in begun if one is not None]
         if not accepted:
             raise _refused(f"{name} 正在进行中", "请等它结束后再执行", "under_way")
         return accepted
 
-    def _run_one(self, system: str, schedule: Schedule, given: JsonObject, who: str) -> Accepted | None:
+    def _run_one(
+        self, system: str, schedule: Schedule, given: JsonObject, who: str, why: str
+    ) -> Accepted | None:
         try:
             if not given:
-                return self._begin(system, schedule, who)
+                return self._begin(system, schedule, who, why)
             submission = self.adapters[system].scheduled(schedule, given, self.clock.now())
-            return self._accept(system, schedule, submission, who)
+            return self._accept(system, schedule, submission, who, why)
         except SubmissionInvalid as error:
             raise _invalid(error) from None
 
@@ -199,6 +203,7 @@ class Scheduler:
         since: datetime | None,
         until: datetime | None,
         who: str,
+        why: str = "",
     ) -> Accepted:
         """Ask a system to hand out again what it handed out (see :meth:`ProtocolAdapter.again`).
         Raises ControlError, StoreError."""
@@ -210,11 +215,11 @@ class Scheduler:
             submission = self.adapters[owner].again(
                 schedule.transaction, wire_id=wire_id, since=since, until=until
             )
-            return self._accept(owner, schedule, submission, who)
+            return self._accept(owner, schedule, submission, who, why)
         except SubmissionInvalid as error:
             raise _invalid(error) from None
 
-    def submit(self, submission: Submission, who: str) -> int:
+    def submit(self, submission: Submission, who: str, why: str) -> int:
         """Store a submission of the agent's own that a person asked for; its number.
         Raises SubmissionInvalid, StoreError."""
         new = self._new(submission.system, submission)
@@ -224,7 +229,7 @@ class Scheduler:
                 "transaction": new.transaction,
                 "submission": accepted.submission,
             }
-            tx.record("submission.asked", details, who=who)
+            tx.record("submission.asked", details, who=who, why=why)
         self._tell(new, accepted)
         return accepted.submission
 
@@ -252,11 +257,13 @@ class Scheduler:
             warnings=plan.warnings,
         )
 
-    def _accept(self, system: str, schedule: Schedule, submission: Submission, who: str) -> Accepted:
+    def _accept(
+        self, system: str, schedule: Schedule, submission: Submission, who: str, why: str
+    ) -> Accepted:
         new = self._new(system, submission)
         with self.outbox.write() as tx:
             accepted = tx.accept(new)
-            _record(tx, schedule, accepted, who)
+            _record(tx, schedule, accepted, who, why)
         self._tell(new, accepted)
         return accepted
 
@@ -282,9 +289,10 @@ class Scheduler:
         ]
 
 
-def _record(tx: Transaction, schedule: Schedule, accepted: Accepted, who: str) -> None:
+def _record(tx: Transaction, schedule: Schedule, accepted: Accepted, who: str, why: str) -> None:
     """A person's wish, in the audit trail."""
-    tx.record("download.asked", {"schedule": schedule.name, "submission": accepted.submission}, who=who)
+    details: dict[str, str | int] = {"schedule": schedule.name, "submission": accepted.submission}
+    tx.record("download.asked", details, who=who, why=why)
 
 
 def _event_id(now: datetime) -> str:

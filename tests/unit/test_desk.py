@@ -6,7 +6,7 @@ import pytest
 
 from agent import daemon as module
 from agent.control import ControlClient, endpoint_at
-from agent.errors import ControlError
+from agent.errors import ControlError, StoreError
 from agent.jsontext import write
 from tests.unit.daemon_bench import BlackHole, DaemonBench
 from tests.unit.intake.inbox_bench import admission_file
@@ -131,6 +131,29 @@ def test_stop_asks_and_does_not_wait(bench):
     assert bench.call("stop") == {"stopping": True}
     assert bench.daemon.asked_to_stop.is_set()
     assert not bench.daemon.stopping.is_set()
+
+
+def test_the_trail_says_who_dropped_a_file_by_command_and_who_stopped_the_agent_and_why(bench):
+    folder = bench.call("status")["folders"][0]["name"]
+    bench.call("submit", folder=folder, file="x.json", who="clerk")
+    bench.call("submit", folder=folder, file="x.json")
+    bench.call("stop", who="officer", why="new disk")
+    records = bench.call("audit.export", after=0, limit=100)["records"]
+    told = [(r["kind"], r["details"], r["who"], r["why"]) for r in records if r["who"]]
+    assert told == [
+        ("file.dropped", {"folder": folder}, "clerk", ""),
+        ("agent.asked_to_stop", {}, "officer", "new disk"),
+    ]
+
+
+def test_a_stop_that_cannot_be_recorded_is_obeyed_all_the_same(bench, monkeypatch):
+    def full(*_args, **_more):
+        raise StoreError("磁盘已满", hint="腾出空间")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.daemon.outbox, "write", full)
+        assert bench.call("stop") == {"stopping": True}
+    assert bench.daemon.asked_to_stop.is_set()
 
 
 def test_every_verb_is_served_over_the_control_endpoint(bench):

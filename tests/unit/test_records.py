@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import sqlite3
@@ -175,3 +176,52 @@ def test_retention_and_rekey_run_without_a_daemon(installed: Path, capfd: pytest
     assert json.loads((installed.parent / "keyring.json").read_text())[f"his-agent {DATA_KEY}"] != before
     code, out = run(capfd, "audit", "verify", "--contents", "--config", installed)
     assert (code, "没有发现改动" in out) == (exits.OK, True)
+
+
+def test_what_is_done_to_keys_without_a_daemon_is_recorded_with_who_and_why(
+    installed: Path, capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also the data key itself, when it is brought back: without it the trail could not be opened before."""
+    ring = KeyRing(backend=PlainKeyring())  # type: ignore[no-untyped-call]
+    monkeypatch.setattr("agent.cli.keys_here.key_ring", lambda _config: ring)
+    for act in (
+        ("generate", "ministry/own-private", "--reason", "first"),
+        ("generate", "ministry/own-private", "--rotate", "--reason", "yearly"),
+        ("retire", "ministry/own-private", "--reason", "agreed by telephone"),
+        ("remove", "ministry/own-private", "--yes", "--reason", "moved"),
+    ):
+        assert run(capfd, "keys", *act, "--here", "--config", installed)[0] == exits.OK, act
+    kept = tmp_path / "data-key.txt"
+    kept.write_text(ring.get(DATA_KEY))
+    ring.remove(DATA_KEY)
+    monkeypatch.setattr("agent.cli.direct.key_ring", lambda _config: KeyRing(backend=PlainKeyring()))  # type: ignore[no-untyped-call]
+    code, _ = run(capfd, "keys", "generate", "ministry/own-private", "--here", "--config", installed)
+    assert (code, ring.has("ministry/own-private")) == (exits.CONFIGURATION, False), "nothing goes unrecorded"
+    back = ("import", DATA_KEY, kept, "--here", "--reason", "from the safe", "--config", installed)
+    assert run(capfd, "keys", *back)[0] == exits.OK
+    code, out = run(capfd, "audit", "export", "--config", installed)
+    told = [record for line in out.splitlines() if (record := json.loads(line))["kind"].startswith("keys.")]
+    assert [(record["kind"], record["details"]["key"], record["why"]) for record in told] == [
+        ("keys.generate", "ministry/own-private", "first"),
+        ("keys.generate", "ministry/own-private", "yearly"),
+        ("keys.retire", "ministry/own-private", "agreed by telephone"),
+        ("keys.remove", "ministry/own-private", "moved"),
+        ("keys.import", DATA_KEY, "from the safe"),
+    ]
+    assert {record["who"] for record in told} == {getpass.getuser()}
+
+
+def test_keys_are_not_changed_behind_a_running_agents_back(
+    installed: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ring = KeyRing(backend=PlainKeyring())  # type: ignore[no-untyped-call]
+    monkeypatch.setattr("agent.cli.keys_here.key_ring", lambda _config: ring)
+    database = installed.parent / "data" / "outbox.db"
+    outbox = open_outbox(database, keys=ring, clock=ManualClock(), answer_within_s=20)
+    try:
+        arguments = ("keys", "generate", "ministry/own-private", "--here", "--config", installed)
+        assert execute([str(argument) for argument in arguments]) != exits.OK
+        assert "--here" in capfd.readouterr().err
+        assert not ring.has("ministry/own-private")
+    finally:
+        outbox.close()

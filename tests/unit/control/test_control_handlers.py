@@ -314,7 +314,7 @@ def test_the_agents_own_keys_are_neither_shown_made_nor_rotated_by_hand(cabinet:
 
 
 def test_what_was_done_to_keys_is_recorded_with_who_did_it() -> None:
-    recorded: list[tuple[str, str, str]] = []
+    recorded: list[tuple[str, str, str, str]] = []
     ring = KeyRing(backend=MemoryKeyring())
     handlers = KeyHandlers(ring, [OWN], lambda _name: None, lambda *entry: recorded.append(entry)).handlers()
     for verb, args in (
@@ -323,9 +323,9 @@ def test_what_was_done_to_keys_is_recorded_with_who_did_it() -> None:
         ("keys.retire", {}),
         ("keys.remove", {}),
     ):
-        handlers[verb](complete(verb, {"name": "alpha/own", "who": "officer", **args}))
+        handlers[verb](complete(verb, {"name": "alpha/own", "who": "officer", "why": "because", **args}))
     assert recorded == [
-        (what, "alpha/own", "officer")
+        (what, "alpha/own", "officer", "because")
         for what in ("keys.generate", "keys.rotate", "keys.retire", "keys.remove")
     ]
 

@@ -202,10 +202,10 @@ def code_of(caught: pytest.ExceptionInfo[ControlError]) -> object:
 
 
 def test_a_person_runs_a_download_now_and_the_trail_says_who(world: World, bench: Bench, desk: Desk) -> None:
-    (submission,) = desk.call("download.run", name="GYD101")["submissions"]
+    (submission,) = desk.call("download.run", name="GYD101", why="audit")["submissions"]
     assert bench.messages() == ["GYD101"]
     (record,) = [r for r in world.outbox.audit_records(0, 999) if r["kind"] == "download.asked"]
-    assert record["who"] == "tester"
+    assert (record["who"], record["why"]) == ("tester", "audit")
     assert record["details"] == {"schedule": "GYD101", "submission": submission}
 
 
