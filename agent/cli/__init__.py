@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 import click
 
 from agent.cli import exits
-from agent.cli.base import LazyGroup
+from agent.cli.base import LazyGroup, version_option
 from agent.cli.session import Session
 from agent.errors import AgentError
 
@@ -50,6 +51,7 @@ root = LazyGroup(
     modules=MODULES,
     hidden=HIDDEN,
     others=_of_protocol,
+    params=[version_option()],
     epilog="各系统自带的工具：his-agent 系统 --help，如 his-agent scanpay --help",
     help="医院工作站边缘代理：把 HIS 放下的文件可靠、按序地送到各平台。",
 )
@@ -69,7 +71,8 @@ def execute(arguments: list[str] | None = None) -> int:
     try:
         code = root.main(arguments, prog_name="his-agent", standalone_mode=False, obj=session)
     except click.UsageError as error:
-        usage.write(error)
+        given = sys.argv[1:] if arguments is None else arguments
+        usage.write(error, as_json=session.json or "--json" in given)
         return exits.USAGE
     except AgentError as error:
         output.write_error(error, as_json=session.json)

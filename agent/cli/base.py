@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,27 @@ import click
 from agent.cli.session import Session
 
 
+class _Formatter(click.HelpFormatter):
+    """Lines columns up by the cells that characters take on a terminal: two for a Chinese one."""
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        listed = list(rows)
+        first = min(max((_cells(left) for left, _ in listed), default=0), col_max) + col_spacing
+        margin = " " * self.current_indent
+        for left, right in listed:
+            room = first - _cells(left)
+            gap = " " * room if room >= col_spacing else f"\n{margin}{' ' * first}"
+            self.write(f"{margin}{left}{gap if right else ''}{right}\n")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
 class _Chinese(click.Command):
     """Headings and placeholders of the help text in Chinese."""
+
+    context_class = _Context
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write_usage(ctx.command_path, " ".join(self.collect_usage_pieces(ctx)), prefix="用法：")
@@ -58,8 +78,9 @@ class Group(_Chinese, click.Group):
             formatter.write_dl([(name, self.short_help_of(ctx, name)) for name in self.list_commands(ctx)])
 
     def short_help_of(self, ctx: click.Context, name: str) -> str:
+        """The first sentence of the command's help."""
         command = self.get_command(ctx, name)
-        return command.get_short_help_str(limit=80) if command else ""
+        return (command.help or "").partition("。")[0] if command else ""
 
 
 class LazyGroup(Group):
@@ -93,6 +114,10 @@ class LazyGroup(Group):
         return self._modules[name][1]
 
 
+def _cells(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
 def common_options() -> list[click.Parameter]:
     """Accepted before and after a command's name; the later one counts."""
     return [
@@ -117,6 +142,26 @@ def common_options() -> list[click.Parameter]:
 def _set_config(ctx: click.Context, _parameter: click.Parameter, value: Path | None) -> None:
     if value is not None:
         ctx.ensure_object(Session).config = value
+
+
+def version_option() -> click.Parameter:
+    """Tells the program's version and ends."""
+    return click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        help="显示版本",
+        callback=_tell_version,
+    )
+
+
+def _tell_version(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from importlib.metadata import version
+
+        click.echo(f"his-agent {version('his-agent')}")
+        ctx.exit()
 
 
 def _set_json(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:

@@ -6,7 +6,7 @@ import click
 
 from agent.cli.base import Group, pass_session
 from agent.cli.direct import call
-from agent.cli.output import write_json, write_table
+from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
 from agent.cli.words import cell
 from agent.events import JsonObject
@@ -26,6 +26,9 @@ def find(session: Session, text: str, system: str, limit: int) -> None:
     answer = call(session, "identifiers.find", {"text": text, "system": system, "limit": limit})
     if session.json:
         write_json(answer)
+        return
+    if not answer["identifiers"]:
+        write_line("没有找到；编号须写全，平台应答之前没有平台编号")
         return
     columns = ("系统", "种类", "HIS 编号", "明细", "平台编号", "来自消息")
     write_table(columns, [_row(fact) for fact in answer["identifiers"]])

@@ -10,7 +10,7 @@ from agent.cli.base import Group, pass_session
 from agent.cli.direct import call
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
-from agent.cli.words import MESSAGE_STATES, cell
+from agent.cli.words import ACTS, ATTEMPT_STATES, MESSAGE_STATES, cell, moment
 from agent.events import JsonObject
 
 command = Group(
@@ -19,6 +19,23 @@ command = Group(
 )
 
 _SHOWN = ("message", "system", "transaction", "his_id", "state", "code", "tries", "blocked_by", "received_at")
+_LABELS = {
+    "message": "编号",
+    "submission": "提交",
+    "system": "系统",
+    "transaction": "交易",
+    "his_id": "HIS 编号",
+    "lane": "通道",
+    "state": "状态",
+    "code": "代码",
+    "tries": "发送次数",
+    "wire_id": "交易流水号",
+    "blocked_by": "被哪条消息挡住",
+    "blocked_by_submission": "被哪次提交挡住",
+    "received_at": "收到时间",
+    "deadline_at": "办理期限",
+    "deadline": "期限的要求",
+}
 _message = click.argument("message", type=click.IntRange(min=1), metavar="编号")
 
 
@@ -48,10 +65,13 @@ def show(session: Session, message: int) -> None:
     if session.json:
         write_json(answer)
         return
-    for name, value in answer["message"].items():
-        write_line(f"{name}: {cell(value)}")
-    for entry in answer["history"]:
-        write_line("  " + "  ".join(f"{name}={cell(value)}" for name, value in entry.items()))
+    shown = _in_words(answer["message"])
+    for name, label in _LABELS.items():
+        if shown.get(name) not in (None, ""):
+            write_line(f"{label}：{shown[name]}")
+    if answer["history"]:
+        write_line("\n经过")
+        write_table(("时间", "事项", "流水号", "代码", "谁", "说明"), map(_step, answer["history"]))
 
 
 @command.command("retry", help="把结果不明或暂停的消息重新发送。确认对方没有收到时才可以这样做。")
@@ -124,5 +144,27 @@ def _object(text: str) -> JsonObject:
 
 
 def _row(message: JsonObject) -> tuple[str, ...]:
-    shown = {**message, "state": MESSAGE_STATES.get(str(message.get("state")), message.get("state"))}
+    shown = _in_words(message)
     return tuple(cell(shown.get(name)) for name in _SHOWN)
+
+
+def _in_words(message: JsonObject) -> JsonObject:
+    times = {name: moment(message.get(name)) for name in ("received_at", "deadline_at")}
+    return {**message, **times, "state": MESSAGE_STATES.get(str(message.get("state")), message.get("state"))}
+
+
+def _step(entry: JsonObject) -> tuple[str, ...]:
+    """An attempt or an act of a message's history."""
+    if "act" in entry:
+        act = ACTS.get(str(entry["act"]), cell(entry["act"]))
+        return moment(entry["at"]), act, "", "", cell(entry["who"]), cell(entry["why"])
+    state = ATTEMPT_STATES.get(str(entry["state"]), cell(entry["state"]))
+    attempt = f"第 {entry['attempt']} 次发送：{state}"
+    return (
+        moment(entry["started_at"]),
+        attempt,
+        entry["wire_id"],
+        cell(entry["code"]),
+        "",
+        cell(entry["note"]),
+    )

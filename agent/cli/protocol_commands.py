@@ -71,5 +71,6 @@ def _act(system: str, act: Act) -> click.Command:
 
     params: list[click.Parameter] = [click.Argument(["given"], nargs=-1, metavar=" ".join(act.arguments))]
     if act.decides:
-        params.append(click.Option(["--why"], required=True, metavar="理由", help="为什么这样处理，记入审计"))
+        why = ["--reason", "--why", "why"]
+        params.append(click.Option(why, required=True, metavar="说明", help="原因，写入审计记录"))
     return Command(act.name, help=act.about, params=params, callback=run)

@@ -10,6 +10,7 @@ import click
 from agent.cli.base import Group, pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
+from agent.cli.words import moment
 from agent.events import JsonObject
 
 command = Group("station", help="窗口：扫码枪、读卡器和正在等待它们的业务。由运行中的代理程序执行。")
@@ -32,8 +33,10 @@ def list_stations(session: Session) -> None:
     answer = session.client().call("station.list")
     if session.json:
         write_json(answer)
-    else:
+    elif answer["devices"] or answer["waits"]:
         draw(answer)
+    else:
+        write_line("没有配置扫码枪或读卡器，也没有业务在等待")
 
 
 def draw(told: JsonObject) -> None:
@@ -46,7 +49,7 @@ def draw(told: JsonObject) -> None:
     if told["waits"]:
         write_line("\n正在等待")
         rows = [
-            (one["station"], one["kind"], one["transaction"], one["until"], _items(one))
+            (one["station"], one["kind"], one["transaction"], moment(one["until"]), _items(one))
             for one in told["waits"]
         ]
         write_table(("窗口", "等什么", "交易", "至", "已扫"), rows)
@@ -94,7 +97,7 @@ def show(session: Session, name: str, row: int) -> None:
 @command.command("cancel", help="取消正在等待的业务。")
 @_name
 @click.option("--kind", default="", metavar="等什么", help="同一窗口有几种等待时指明")
-@click.option("--why", default="", metavar="原因", help="为什么取消，记入审计")
+@click.option("--reason", "--why", "why", default="", metavar="说明", help="原因，写入审计记录")
 @pass_session
 def cancel(session: Session, name: str, kind: str, why: str) -> None:
     args = {"station": name, "kind": kind, "why": why, "who": getpass.getuser()}

@@ -10,7 +10,7 @@ from agent.cli.download import draw as draw_downloads
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
 from agent.cli.station import draw as draw_stations
-from agent.cli.words import CONDITIONS, MESSAGE_STATES, TROUBLES, WORKERS, cell
+from agent.cli.words import CONDITIONS, MESSAGE_STATES, TROUBLES, WORKERS, cell, moment
 from agent.events import JsonObject
 
 
@@ -25,7 +25,7 @@ def command(session: Session) -> None:
 
 
 def _draw(status: JsonObject) -> None:
-    write_line(f"代理程序运行中，时间 {status['now']}，SM2 实现 {status['sm2']}")
+    write_line(f"代理程序运行中，时间 {moment(status['now'])}，SM2 实现 {status['sm2']}")
     _table("通道", ("系统", "通道", "情况", "怎么处理"), _lanes(status["systems"]))
     _table("收件文件夹", ("名称", "情况", "说明"), _folders(status["folders"]))
     _table("消息", ("通道", "状态", "条数"), _counts(status["messages"]))
@@ -77,7 +77,8 @@ def _counts(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
 def _deadlines(messages: list[JsonObject]) -> Iterable[tuple[str, ...]]:
     for message in messages:
         state = str(message["state"])
-        shown = {**message, "state": MESSAGE_STATES.get(state, state)}
+        words = {"state": MESSAGE_STATES.get(state, state), "deadline_at": moment(message["deadline_at"])}
+        shown = {**message, **words}
         names = ("message", "system", "transaction", "his_id", "state", "deadline_at", "deadline")
         yield tuple(cell(shown[name]) for name in names)
 

@@ -6,7 +6,7 @@ import click
 
 from agent.cli.base import Group, pass_session
 from agent.cli.direct import call
-from agent.cli.output import write_json, write_table
+from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
 from agent.events import JsonObject
 
@@ -20,6 +20,9 @@ def owed(session: Session, system: str) -> None:
     answer = call(session, "trace.owed", {"system": system})
     if session.json:
         write_json(answer)
+        return
+    if not answer["owed"]:
+        write_line("没有欠传追溯码的就诊")
         return
     columns = ("系统", "机构", "业务流水号", "医院编号", "结算日期", "已过天数", "缺少的明细")
     write_table(columns, [_row(debt) for debt in answer["owed"]])

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import click
+
+from agent.cli.output import write_json
+
+_SURPLUS = re.compile(r"Got unexpected extra arguments? \((.*)\)")
+"""How click says it; it has no class of its own for it."""
 
 
 def explain(error: click.UsageError) -> str:
@@ -19,15 +26,27 @@ def explain(error: click.UsageError) -> str:
         return f"选项 {error.option_name} 用法不对：缺少值或多了值"
     if isinstance(error, click.BadArgumentUsage):
         return f"参数用法不对：{error.message}"
-    return f"命令行有误：{error.format_message()}"
+    surplus = _SURPLUS.match(error.format_message())
+    return f"多了参数：{surplus[1]}" if surplus else f"命令行有误：{error.format_message()}"
 
 
-def write(error: click.UsageError) -> None:
-    """The explanation and the usage line on standard error."""
-    click.echo(f"错误：{explain(error)}", err=True)
+def write(error: click.UsageError, *, as_json: bool = False) -> None:
+    """The explanation and the usage line on standard error; for programs on standard output."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return
+    message, hint = explain(error), _hint(error.ctx)
+    if as_json:
+        write_json({"ok": False, "error": {"code": "usage", "message": message, "hint": hint}})
+        return
+    click.echo(f"错误：{message}", err=True)
     if error.ctx is not None:
         click.echo(error.ctx.get_usage(), err=True)
-        click.echo(f"处理：{error.ctx.command_path} --help 可查看说明", err=True)
+        click.echo(f"处理：{hint}", err=True)
+
+
+def _hint(context: click.Context | None) -> str:
+    return f"{context.command_path} --help 可查看说明" if context is not None else ""
 
 
 def _demand(error: click.BadParameter) -> str:

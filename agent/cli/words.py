@@ -32,6 +32,28 @@ TROUBLES: Final = {
 """What holds a lane up for the moment, by the error's code."""
 
 
+ATTEMPT_STATES: Final = {
+    "started": "发送中",
+    "withdrawn": "没有发出",
+    "answered": "有应答",
+    "unknown": "结果不明",
+    "absent": "对方没有收到",
+}
+ACTS: Final = {
+    "acknowledge": "确认已读",
+    "cancel": "取消",
+    "skip": "放行后续",
+    "resolve:accepted": "裁定为已受理",
+    "resolve:rejected": "裁定为已拒绝",
+    "resolve:resend": "裁定为重新发送",
+}
+
+
+def moment(value: object) -> str:
+    """An ISO 8601 time as people read it; nothing for what is not there."""
+    return str(value or "")[:19].replace("T", " ")
+
+
 def cell(value: object) -> str:
     """A value in a table; nothing for what is not there."""
     return "" if value is None else str(value)

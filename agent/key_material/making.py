@@ -24,7 +24,10 @@ def generate(kind: str) -> str:
         from cryptography.hazmat.primitives.asymmetric import rsa
 
         return rsa_keys.private_pem(rsa.generate_private_key(_RSA_EXPONENT, RSA_BITS))
-    raise KeyRejected(f"不能生成 {kind or '未知种类'} 的密钥", hint="可生成 sm2-private 或 rsa-private")
+    raise KeyRejected(
+        f"不能生成种类为 {kind} 的密钥" if kind else "不知道要生成哪一种密钥：没有系统使用这个名称",
+        hint="请核对名称（his-agent keys list），或用 --kind 指明 sm2-private 或 rsa-private",
+    )
 
 
 def public_pem(text: str) -> str:

@@ -367,3 +367,50 @@ def test_run_with_a_faulty_configuration_ends_with_3_before_anything_is_made(
     assert said.code == exits.CONFIGURATION
     assert "systems.ministry.url" in said.err
     assert [entry.name for entry in tmp_path.iterdir()] == ["his-agent.toml"]
+
+
+def test_no_command_at_all_shows_the_help_without_calling_it_an_error(invoke: Invoke) -> None:
+    said = invoke()
+    assert said.code == exits.USAGE
+    assert said.err.startswith("用法：his-agent")
+    assert "错误" not in said.err
+    assert "init" in said.err
+
+
+def test_the_version_is_told(invoke: Invoke) -> None:
+    said = invoke("--version")
+    assert said.code == exits.OK
+    assert re.fullmatch(r"his-agent \d+\.\d+\.\d+\S*\n", said.out)
+
+
+@pytest.mark.parametrize("arguments", [("--json", "outbox", "show"), ("outbox", "show", "--json")])
+def test_a_wrong_command_line_is_told_in_json_to_a_program(
+    invoke: Invoke, arguments: tuple[str, ...]
+) -> None:
+    said = invoke(*arguments)
+    assert said.code == exits.USAGE
+    assert said.json()["error"]["code"] == "usage"
+    assert said.json()["error"]["message"] == "缺少参数 编号"
+    assert said.err == ""
+
+
+def test_surplus_arguments_are_named_in_chinese(invoke: Invoke) -> None:
+    assert "错误：多了参数：one two\n" in invoke("status", "one", "two").err
+
+
+def test_the_columns_of_a_help_text_stand_below_one_another(invoke: Invoke) -> None:
+    lines = invoke("submit", "--help").out.splitlines()
+    options = [line for line in lines if line.startswith("  --")]
+    starts = {_cells(re.split(r"(?<=\S) {2,}", line.strip())[0]) + _gap(line) for line in options}
+    assert len(options) >= 6
+    assert len(starts) == 1
+
+
+def _cells(text: str) -> int:
+    return sum(2 if ord(character) > 0x2E80 else 1 for character in text)
+
+
+def _gap(line: str) -> int:
+    found = re.search(r"(?<=\S) {2,}", line)
+    assert found is not None
+    return len(found[0])
