@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Final
 
 from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig, UnaskedConfig
 from agent.config.device_schema import CODE, READER, SCANNER, UNASKED, USB
@@ -12,6 +13,8 @@ from agent.config.tables import Tables
 from agent.config.values import Problem
 
 _REPLY = "reply_"
+KINDS: Final = frozenset({"ecredential", "esscard", "tracecode", "ean13", "unknown", "card"})
+"""What a scan or a card can be without any rule of the site's own (``agent.devices.classify``)."""
 
 
 def build_devices(tables: Tables) -> DeviceConfig:
@@ -28,7 +31,9 @@ def build_devices(tables: Tables) -> DeviceConfig:
         _unasked(name, tables.one(UNASKED, name, raw), tables)
         for name, raw in tables.named("unasked").items()
     ]
-    return DeviceConfig(tuple(scanners), tuple(readers), tuple(codes), tuple(usb), tuple(unasked))
+    found = DeviceConfig(tuple(scanners), tuple(readers), tuple(codes), tuple(usb), tuple(unasked))
+    tables.problems += _never_asked(found)
+    return found
 
 
 def _scanner(name: str, settings: dict[str, Any]) -> ScannerConfig:
@@ -83,6 +88,22 @@ def _unasked(name: str, settings: dict[str, Any], tables: Tables) -> UnaskedConf
     if not all(code and mark for code, mark, _ in pairs):
         tables.problems.append(Problem(f"unasked.{name}.data", '应写成 ["字段=值", …]'))
     return UnaskedConfig(name=name, data=tuple((code, value) for code, _, value in pairs), **settings)
+
+
+def _never_asked(found: DeviceConfig) -> Iterator[Problem]:
+    """What could never come, or would come twice."""
+    stations = {one.station for one in found.scanners} | {one.station for one in found.readers}
+    kinds = KINDS | {str(row["kind"]) for row in found.codes if "kind" in row}
+    taken: set[tuple[str, str]] = set()
+    for one in found.unasked:
+        place = f"unasked.{one.name}"
+        if one.kind and one.kind not in kinds:
+            yield Problem(f"{place}.kind", f"没有这种码型，可用：{'、'.join(sorted(kinds))}")
+        if one.station and one.station not in stations:
+            yield Problem(f"{place}.station", "应为某个 [scanners.<name>] 或 [readers.<name>] 的窗口")
+        if (one.kind, one.station) in taken:
+            yield Problem(place, "同一种码在同一个窗口已有另一节，只能有一节")
+        taken.add((one.kind, one.station))
 
 
 def _usb(name: str, settings: dict[str, Any], tables: Tables) -> dict[str, object]:

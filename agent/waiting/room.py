@@ -218,9 +218,8 @@ class WaitingRoom:
     # -- what nobody waits for ------------------------------------------------------------------------
     def _unasked(self, event: Event, code: Code, kinds: tuple[str, ...], *, waiting: bool) -> Judged:
         for kind in kinds:
-            for target in self.unasked:
-                if target.kind == kind and target.station in ("", event.name):
-                    return self._submit(event, kind, code, target)
+            if (target := self._target(kind, event.name)) is not None:
+                return self._submit(event, kind, code, target)
         verdict = ScanVerdict.WRONG_KIND if waiting else ScanVerdict.NOBODY_WAITS
         self._keep(event, code, verdict)
         says = "扫到的不是正在等待的码，已另存文件" if waiting else "没有业务在等待，已另存文件"
@@ -231,6 +230,11 @@ class WaitingRoom:
             keep(self.scans, event, verdict, {"kind": CARD, "values": from_payload(event.payload)})
         else:
             keep(self.scans, event, verdict, code_content(code))
+
+    def _target(self, kind: str, station: str) -> UnaskedConfig | None:
+        """What is configured for this station, else for all."""
+        fitting = [one for one in self.unasked if one.kind == kind and one.station in ("", station)]
+        return min(fitting, key=lambda one: not one.station, default=None)
 
     def _submit(self, event: Event, kind: str, code: Code, target: UnaskedConfig) -> Judged:
         speaker = self.speakers[target.system]

@@ -179,3 +179,17 @@ def test_what_waits_has_the_scan_before_any_transaction_that_is_configured(shop:
     assert shop.scan(PAYER) is ScanVerdict.TAKEN
     assert shop.scan(PAYER) is ScanVerdict.TAKEN
     assert shop.messages() == [("ST007", "ready"), ("ST020", "ready")]
+
+
+HERE, THERE = UnaskedConfig("here", "ecredential", "scanpay", "ST022", TILL), "till-2"
+
+
+@pytest.mark.parametrize(
+    "shop",
+    [(ASKED, HERE), (HERE, ASKED), (UnaskedConfig("there", "ecredential", "scanpay", "ST023", THERE), HERE)],
+    indirect=True,
+)
+def test_what_is_configured_for_the_station_goes_before_what_is_for_all(shop: Shop) -> None:
+    shop.scan(PAYER)
+    (result,) = shop.stored
+    assert result.transaction == "ST022"
