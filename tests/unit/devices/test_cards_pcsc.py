@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from agent.demo.processes import eventually
 from agent.devices.cards.model import Finding, Proofs, from_payload
 from agent.devices.cards.pcsc import PcscBackend
 from agent.devices.cards.source import Want
@@ -15,28 +17,28 @@ from agent.devices.model import DeviceCondition, DeviceUnsupported, ScanVerdict
 from agent.events import Event, EventKind
 from agent.rehearsal.card_service import CardService
 from agent.rehearsal.virtual_card import SAMPLE, Applet, Naming, platform_proof, profile
-from agent.rehearsal.virtual_reader import VirtualReader as Reader
+from agent.rehearsal.virtual_reader import VirtualReader
 from tests.unit.devices.card_rig import READER, CardStation
 
 pytestmark = [pytest.mark.xdist_group("pcsc"), pytest.mark.timeout(300)]  # there is one pcscd on a machine
 
 
 @pytest.fixture
-def reader(pcscd: CardService) -> Iterator[Reader]:
-    reader = Reader()
+def reader(pcscd: CardService) -> Iterator[VirtualReader]:
+    reader = VirtualReader()
     yield reader
     reader.pull()
 
 
 @pytest.fixture
-def station(reader: Reader) -> Iterator[CardStation]:
+def station(reader: VirtualReader) -> Iterator[CardStation]:
     station = CardStation()
     yield station
     station.stop()
 
 
 @pytest.fixture
-def desk(reader: Reader) -> Iterator[CardStation]:
+def desk(reader: VirtualReader) -> Iterator[CardStation]:
     """A station that authenticates."""
     station = CardStation(Want.AUTHENTICATE)
     yield station
@@ -54,7 +56,7 @@ def proofs(found: dict[str, str]) -> Proofs:
     ("version", "naming"), [("1.0", Naming.TAG), ("2.0", Naming.SHORT), ("3.0", Naming.NUMBER)]
 )
 def test_an_inserted_card_becomes_one_event(
-    station: CardStation, reader: Reader, version: str, naming: Naming
+    station: CardStation, reader: VirtualReader, version: str, naming: Naming
 ) -> None:
     reader.insert(Applet(profile(version, naming=naming)))
     event = station.events.get(timeout=20)
@@ -68,7 +70,7 @@ def test_an_inserted_card_becomes_one_event(
 
 
 def test_the_same_card_is_given_again_only_after_it_was_taken_out(
-    station: CardStation, reader: Reader
+    station: CardStation, reader: VirtualReader
 ) -> None:
     reader.insert(Applet(profile("1.0")))
     station.next()
@@ -81,7 +83,7 @@ def test_the_same_card_is_given_again_only_after_it_was_taken_out(
     assert station.next()["version"] == "2.0"
 
 
-def test_a_card_that_lay_there_before_it_was_wanted_is_read(reader: Reader) -> None:
+def test_a_card_that_lay_there_before_it_was_wanted_is_read(reader: VirtualReader) -> None:
     station = CardStation(Want.NOTHING)
     reader.insert(Applet(profile("1.0")))
     station.source.want(Want.READ)
@@ -92,7 +94,7 @@ def test_a_card_that_lay_there_before_it_was_wanted_is_read(reader: Reader) -> N
 
 
 def test_a_card_that_is_no_social_security_card_is_said_and_the_next_one_read(
-    station: CardStation, reader: Reader
+    station: CardStation, reader: VirtualReader
 ) -> None:
     reader.insert(None)
     assert "不是社会保障卡" in station.until("card_foreign").sentence
@@ -117,7 +119,7 @@ BROKEN_OFF = ("card_removed", "card_refused", "card_silent")
 
 def pull_at_every_second(number: int) -> list[Finding]:
     """Until a card gets through whole."""
-    reader = Reader(number)
+    reader = VirtualReader(number)
     till = CardStation(
         Want.AUTHENTICATE, reader=reader.name, deliver=lambda event: answered_at_once(till, event)
     )
@@ -140,7 +142,7 @@ def answered_at_once(desk: CardStation, event: Event) -> ScanVerdict:
 
 @pytest.mark.parametrize("version", ["2.0", "3.0"])
 def test_an_authenticated_card_is_genuine_and_gives_its_person(
-    desk: CardStation, reader: Reader, version: str
+    desk: CardStation, reader: VirtualReader, version: str
 ) -> None:
     reader.insert(Applet(profile(version)))
     event = desk.events.get(timeout=20)
@@ -156,7 +158,7 @@ def test_an_authenticated_card_is_genuine_and_gives_its_person(
     desk.until("card_read")
 
 
-def test_a_card_whose_key_is_not_the_platforms_is_false(desk: CardStation, reader: Reader) -> None:
+def test_a_card_whose_key_is_not_the_platforms_is_false(desk: CardStation, reader: VirtualReader) -> None:
     reader.insert(Applet(profile("3.0", key=b"forged")))
     event = desk.events.get(timeout=20)
     desk.source.settle(event.id, proofs(from_payload(event.payload)))
@@ -165,7 +167,7 @@ def test_a_card_whose_key_is_not_the_platforms_is_false(desk: CardStation, reade
 
 
 def test_a_card_taken_out_while_the_platform_is_asked_ends_the_authentication(
-    desk: CardStation, reader: Reader
+    desk: CardStation, reader: VirtualReader
 ) -> None:
     reader.insert(Applet(profile("2.0")))
     desk.events.get(timeout=20)
@@ -174,7 +176,9 @@ def test_a_card_taken_out_while_the_platform_is_asked_ends_the_authentication(
     assert desk.conclusions.get(timeout=20).finding is Finding.REMOVED
 
 
-def test_a_card_is_released_when_the_platform_will_not_answer(desk: CardStation, reader: Reader) -> None:
+def test_a_card_is_released_when_the_platform_will_not_answer(
+    desk: CardStation, reader: VirtualReader
+) -> None:
     reader.insert(Applet(profile("2.0")))
     event = desk.events.get(timeout=20)
     desk.source.settle("another event", Proofs("00" * 16))
@@ -184,7 +188,7 @@ def test_a_card_is_released_when_the_platform_will_not_answer(desk: CardStation,
 
 
 def test_no_other_program_gets_at_a_card_that_is_held_or_finds_it_opened_afterwards(
-    desk: CardStation, reader: Reader
+    desk: CardStation, reader: VirtualReader
 ) -> None:
     from smartcard import scard
 
@@ -209,7 +213,9 @@ def test_no_other_program_gets_at_a_card_that_is_held_or_finds_it_opened_afterwa
     scard.SCardReleaseContext(context)
 
 
-def test_a_reader_that_another_program_holds_is_said_and_the_card_read_afterwards(reader: Reader) -> None:
+def test_a_reader_that_another_program_holds_is_said_and_the_card_read_afterwards(
+    reader: VirtualReader,
+) -> None:
     from smartcard import scard
 
     reader.insert(Applet(profile("1.0")))
@@ -228,7 +234,7 @@ def test_a_reader_that_another_program_holds_is_said_and_the_card_read_afterward
     station.stop()
 
 
-def test_an_event_that_is_not_stored_is_handed_over_again(reader: Reader) -> None:
+def test_an_event_that_is_not_stored_is_handed_over_again(reader: VirtualReader) -> None:
     handed: list[str] = []
 
     def deliver(event: Event) -> ScanVerdict:
@@ -245,13 +251,26 @@ def test_an_event_that_is_not_stored_is_handed_over_again(reader: Reader) -> Non
     assert len(set(handed)) == 1
 
 
+def card_service_answers() -> bool:
+    from smartcard import scard
+
+    status, context = scard.SCardEstablishContext(scard.SCARD_SCOPE_SYSTEM)
+    if status:
+        return False
+    status, _ = scard.SCardGetStatusChange(context, 0, [(READER, 0)])
+    scard.SCardReleaseContext(context)
+    return bool(status == 0)
+
+
 def restarted(pcscd: CardService) -> None:
     if not pcscd.ours:
         pytest.skip("pcscd was running before the tests and is not theirs to stop")
     pcscd.restart()
 
 
-def test_the_service_may_stop_and_come_back(pcscd: CardService, station: CardStation, reader: Reader) -> None:
+def test_the_service_may_stop_and_come_back(
+    pcscd: CardService, station: CardStation, reader: VirtualReader
+) -> None:
     reader.insert(Applet(profile("1.0")))
     station.next()
     station.until("card_read")
@@ -263,7 +282,7 @@ def test_the_service_may_stop_and_come_back(pcscd: CardService, station: CardSta
 
 
 def test_a_card_that_stayed_in_while_the_service_was_restarted_is_not_given_twice(
-    pcscd: CardService, reader: Reader
+    pcscd: CardService, reader: VirtualReader
 ) -> None:
     station = CardStation(Want.NOTHING)
     station.source.want(Want.READ)
@@ -284,7 +303,7 @@ def test_a_card_that_stayed_in_while_the_service_was_restarted_is_not_given_twic
 
 
 def test_a_reader_that_is_not_there_is_waited_for(pcscd: CardService) -> None:
-    station = CardStation(backend=PcscBackend("No Such Reader"))
+    station = CardStation(backend=PcscBackend("No Such VirtualReader"))
     assert station.until("device_missing").condition is DeviceCondition.WAITING
     station.stop()
 
@@ -293,3 +312,36 @@ def test_without_the_library_the_state_says_what_to_install(monkeypatch: pytest.
     monkeypatch.setitem(sys.modules, "smartcard", None)
     with pytest.raises(DeviceUnsupported, match="pyscard"):
         PcscBackend().next_card()
+
+
+def test_a_service_that_runs_already_is_used_and_left_alone(pcscd: CardService) -> None:
+    if not pcscd.ours:
+        pytest.skip("pcscd was running before the tests, and is used by all of them")
+    pcscd.stop()
+    started = subprocess.Popen(["pcscd", "--foreground"], stdout=subprocess.DEVNULL)
+    guest = VirtualReader()
+    try:
+        eventually(card_service_answers, "pcscd answers")
+        second = CardService()
+        second.start()
+        guest.insert(Applet(profile("1.0")))
+        guest.until_present()
+        guest.pull()
+        assert not second.ours
+        second.stop()
+        assert started.poll() is None
+        third = CardService()
+        third.start()
+        third.stop()
+    finally:
+        guest.slot.pull()
+        started.terminate()
+        started.wait(20)
+
+
+def test_what_was_started_here_ends_with_its_rehearsal(pcscd: CardService) -> None:
+    ours = pcscd.ours
+    pcscd.stop()
+    pcscd.stop()
+    assert not pcscd.ours
+    assert card_service_answers() is not ours
