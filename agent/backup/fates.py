@@ -14,6 +14,7 @@ from agent.clock import BEIJING
 from agent.intake.prepare import Dropped, prepare
 from agent.intake.rules import plain_rules, reading_rules
 from agent.protocol.attachments import attachment_of
+from agent.retention.ages import came_at
 from agent.retention.files import archived_since
 from agent.sources.event_ids import EVENT_ID
 from agent.sources.file_names import parted
@@ -64,7 +65,7 @@ def _reader(folder: FolderConfig, config: AgentConfig, registry: Registry, keys:
 def _fate(path: Path, readers: Iterable[_Reader], since: datetime) -> Fate:
     """As the inbox reads it whose system knows its transaction; several inboxes may share an archive."""
     info = path.stat()
-    arrived = datetime.fromtimestamp(max(info.st_mtime, info.st_ctime), BEIJING)
+    arrived = datetime.fromtimestamp(came_at(path), BEIJING)
     raw = path.read_bytes()
     for reader in readers:
         dropped = Dropped(

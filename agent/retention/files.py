@@ -13,6 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Final
 
+from agent.retention.ages import came_at
+
 READ: Final = ".ack"
 """``page.json.ack`` beside ``page.json`` says that the HIS has read it."""
 _DAY_PARTS: Final = (re.compile(r"\d{4}"), re.compile(r"\d{2}"), re.compile(r"\d{2}"))
@@ -42,11 +44,10 @@ def emptied(folder: Path, before: date) -> Iterator[Path]:
 
 
 def older(folder: Path, before: datetime) -> Iterator[Path]:
-    """Files that came here before a time: the HIS's own time of a file, or when it was moved, the later."""
+    """Files that came here before a time (:func:`came_at`)."""
     limit = before.timestamp()
     for path in _files(folder):
-        info = path.lstat()
-        if max(info.st_mtime, info.st_ctime) < limit:
+        if came_at(path) < limit:
             yield path
 
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agent.clock import ManualClock
+from agent.clock import BEIJING, ManualClock
 from agent.config import AgentConfig, load
 from agent.crypto.at_rest import DataKey
 from agent.errors import ConfigurationError
 from agent.outbox.store import SqliteOutbox
 from agent.replies.naming import result_name
+from agent.retention.ages import came_at
+from agent.retention.files import older
 from agent.retention.plan import Retention
 from tests.contract.outbox_world import World, accepted, draft, visit
 
@@ -64,15 +68,7 @@ def station(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def _no_change_times(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file's change time cannot be set: as on a system that has none, the HIS's own time counts here."""
-    real = Path.lstat
-
-    def lstat(path: Path) -> Any:
-        info = real(path)
-        fields = list(info)
-        fields[9] = info.st_mtime
-        return os.stat_result(fields, {"st_mtime": info.st_mtime, "st_ctime": info.st_mtime})
-
-    monkeypatch.setattr(Path, "lstat", lstat)
+    monkeypatch.setattr("agent.retention.files.came_at", lambda path: path.lstat().st_mtime)
 
 
 # -- files ----------------------------------------------------------------------------------------
@@ -95,6 +91,19 @@ def test_what_is_older_than_its_time_goes_and_what_is_younger_stays(
     assert station.counts(dry=False) == {rule: 1}
     assert (gone.exists(), stays.exists()) == (False, True)
     assert station.counts(dry=True) == {}
+
+
+def test_a_rejected_file_is_as_old_as_its_stay_there_however_old_the_his_made_it(tmp_path: Path) -> None:
+    old, moved = tmp_path / "old.json", tmp_path / "rejected" / "moved.json"
+    old.write_bytes(b"invented")
+    os.utime(old, (0, 0))
+    moved.parent.mkdir()
+    before = time.time() - 2
+    old.rename(moved)
+    assert moved.lstat().st_mtime == 0
+    assert before <= came_at(moved) <= time.time() + 2
+    assert list(older(moved.parent, datetime.fromtimestamp(before, BEIJING))) == []
+    assert list(older(moved.parent, datetime.fromtimestamp(time.time() + 3, BEIJING))) == [moved]
 
 
 def test_an_archive_is_judged_by_its_day_not_by_the_times_of_the_his(station: Station) -> None:
