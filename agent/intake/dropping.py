@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -31,8 +32,10 @@ class Dropped:
         return replace(self, raw=raw)
 
 
-def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSubmission:
-    """The record of a file that is no submission, or one that nobody can read."""
+def unreadable(
+    dropped: Dropped, system: str, error: SubmissionInvalid, more: Iterable[Fault] = ()
+) -> NewSubmission:
+    """The record of a file that is no submission, or one that nobody can read; ``more`` was found besides."""
     known = error if isinstance(error, ReadFailure) else None
     return NewSubmission(
         event_id=dropped.event_id,
@@ -43,7 +46,7 @@ def unreadable(dropped: Dropped, system: str, error: SubmissionInvalid) -> NewSu
         reply=ReplyAddress(dropped.folder, dropped.file_name),
         received_at=dropped.received_at,
         occurred_at=dropped.modified_at,
-        faults=error.faults,
+        faults=(*error.faults, *more),
     )
 
 

@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from agent.errors import SubmissionInvalid
+from agent.errors import Fault, SubmissionInvalid
 from agent.events import Attachment, Submission
 from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.awaiting import CARD, standing_in
 from agent.intake.dropping import Dropped, digest, judged, unreadable
 from agent.outbox.model import NewSubmission
-from agent.submissions import ReadingRules, read
+from agent.submissions import ReadFailure, ReadingRules, read
 
 __all__ = ["NO_FILES", "Dropped", "digest", "prepare", "unreadable"]
 
@@ -36,11 +36,25 @@ def prepare(
             read(dropped.raw, dropped.file_name, rules, dropped.received_at, atomic=dropped.atomic)
         )
     except SubmissionInvalid as error:
-        yield unreadable(dropped, rules.system, error)
+        found = _found_too(dropped, error, rules, adapter) if preparation is None else ()
+        yield unreadable(dropped, rules.system, error, found)
         return
     for number in range(len(submissions)):
         # what was read is let go as soon as it is planned: a large table need not be there twice
         yield _prepared(dropped, submissions.popleft(), number, rules, adapter, preparation, attachments)
+
+
+def _found_too(
+    dropped: Dropped, error: SubmissionInvalid, rules: ReadingRules, adapter: ProtocolAdapter
+) -> Iterator[Fault]:
+    """What is wrong with the business data of a submission that could not be read for other reasons: a HIS
+    hears of every fault at once. Not where a vendor's library reads codes, which it does only once, nor
+    where it is not known for what the submission would wait."""
+    known = {fault.pointer for fault in error.faults if fault.pointer}
+    if not isinstance(error, ReadFailure) or error.rest is None or "/await" in known:
+        return
+    rest = _prepared(dropped, error.rest, 0, rules, adapter, None, NO_FILES)
+    yield from (fault for fault in rest.faults if fault.pointer not in known)
 
 
 def _prepared(

@@ -29,7 +29,7 @@ def read_json(text: str, reading: Reading) -> tuple[Submission, ...]:
         raise reading.failure()
     if suspicious(text):
         _note_damage(data, reading)
-    reading.finish()
+    reading.finish(data)
     return (reading.submission(data),)
 
 

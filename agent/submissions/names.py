@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 MAX_ID = 64
 ID_RULE = (
-    f'1 至 {MAX_ID} 个可见字符，不含空白和 \\ / : * ? " < > |，不以 . 或 ~ 开头，不是 Windows 保留的设备名'
+    f' 1 至 {MAX_ID} 个可见字符，不含空白和 \\ / : * ? " < > |，不以 . 或 ~ 开头，不是 Windows 保留的设备名'
 )
 """An id becomes part of file names on Windows and Linux (results, control files)."""
 

@@ -84,7 +84,7 @@ def _seq(value: object, _received_at: datetime) -> int:
 def _reference(key: str) -> Callable[[object, datetime], str]:
     def read(value: object, _received_at: datetime) -> str:
         if not isinstance(value, str) or not is_id(value.strip()):
-            raise _Unfit("option_id", f"{key} 应为另一提交的 id：{ID_RULE}")
+            raise _Unfit("option_id", f"{key} 应为另一提交的 id：{ID_RULE.strip()}")
         return value.strip()
 
     return read

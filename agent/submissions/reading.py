@@ -29,19 +29,24 @@ class Reading:
     def fault(self, rule: str, message: str, *, pointer: str = "", code: str = "", name: str = "") -> None:
         self.faults.append(Fault(pointer, rule, message, field=code, name=name))
 
-    def failure(self) -> ReadFailure:
+    def failure(self, data: JsonObject | None = None) -> ReadFailure:
+        """``data``: the business data, where it could be read whole."""
         known = self.id if is_id(self.id) else ""
-        return ReadFailure(self.faults, transaction=self.transaction, id=known)
+        rest = None
+        if data is not None and self.transaction in self.rules.vocabulary:
+            rest = self.submission(data)
+        return ReadFailure(self.faults, transaction=self.transaction, id=known, rest=rest)
 
     def stop(self, rule: str, message: str) -> ReadFailure:
         """Note a fault after which there is nothing more to read."""
         self.fault(rule, message)
         return self.failure()
 
-    def note_key(self, transaction: object, identifier: object) -> None:
-        """Take the keys from the content (None: not given), compare them with the file name's."""
-        self.transaction = self._key("transaction", transaction, self.file.transaction)
-        self.id = self._key("id", identifier, self.file.id)
+    def note_key(self, transaction: object, identifier: object, advice: str = "") -> None:
+        """Take the keys from the content (None: not given), compare them with the file name's. ``advice``
+        follows what is said of a missing one."""
+        self.transaction = self._key("transaction", transaction, self.file.transaction, advice)
+        self.id = self._key("id", identifier, self.file.id, advice)
         if self.transaction and self.transaction not in self.rules.vocabulary:
             self.fault(
                 "unknown_transaction",
@@ -53,11 +58,12 @@ class Reading:
         if self.id and not is_id(self.id):
             self.fault("invalid_id", f"id 应为{ID_RULE}", pointer="/id", code="id", name="提交编号")
 
-    def _key(self, key: str, given: object, carried: str) -> str:
+    def _key(self, key: str, given: object, carried: str, advice: str) -> str:
         name = OPTION_NAMES[key]
         if given is None or given == "":
             if not carried:
-                self.fault(f"missing_{key}", f"缺少 {key}（{name}）", pointer=f"/{key}", code=key, name=name)
+                message = f"缺少 {key}（{name}）{advice}"
+                self.fault(f"missing_{key}", message, pointer=f"/{key}", code=key, name=name)
             return carried
         if isinstance(given, int) and not isinstance(given, bool):
             given = str(given)
@@ -96,7 +102,7 @@ class Reading:
             self.fault("invalid_id", f"拆分后的 id（<id>@<就诊编号>）应为{ID_RULE}", pointer="/id", code="id")
         return replace(self.submission(data), id=identifier)
 
-    def finish(self) -> None:
+    def finish(self, data: JsonObject | None = None) -> None:
         """Raises ReadFailure if anything was wrong."""
         if self.faults:
-            raise self.failure()
+            raise self.failure(data)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from agent.errors import Fault, SubmissionInvalid
+from agent.events import Submission
 
 Encoding = Literal["auto", "utf-8", "utf-8-sig", "gb18030", "utf-16"]
 """``utf-8-sig`` reads as ``utf-8`` does: the mark may be there or not."""
@@ -75,9 +76,18 @@ class ReadingRules:
 
 
 class ReadFailure(SubmissionInvalid):
-    """A file that is no submission. ``transaction`` and ``id`` are what could be read of them, or ""."""
+    """A file that is no submission. ``transaction`` and ``id`` are what could be read of them, or "".
+    ``rest`` is there when the business data was whole: it may have faults of its own, which are told too."""
 
-    def __init__(self, faults: Sequence[Fault], *, transaction: str = "", id: str = "") -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        *,
+        transaction: str = "",
+        id: str = "",
+        rest: Submission | None = None,
+    ) -> None:
         super().__init__(faults)
         self.transaction = transaction
         self.id = id
+        self.rest = rest

@@ -61,7 +61,7 @@ def declared_encoding(raw: bytes) -> Encoding | None:
 
 def read_xml(text: str, reading: Reading) -> tuple[Submission, ...]:
     """Raises ReadFailure with every fault."""
-    reading.note_key(None, None)
+    reading.note_key(None, None, "：XML 里只写业务数据，文件名须为 交易编号__提交编号.xml")
     known = reading.transaction in reading.rules.vocabulary
     shape = shape_of(reading.transaction, reading.rules) if known else None
     try:
@@ -69,7 +69,7 @@ def read_xml(text: str, reading: Reading) -> tuple[Submission, ...]:
     except XmlRefused as refused:
         raise reading.stop(refused.rule, refused.message) from None
     reading.faults.extend(islice(damages(data, shape), MAX_FAULTS))
-    reading.finish()
+    reading.finish(data)
     return (reading.submission(data),)
 
 

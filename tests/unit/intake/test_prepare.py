@@ -170,3 +170,29 @@ def test_one_that_would_wait_where_nothing_can_be_scanned_is_refused_at_once(
         [("await_station", True)] if says else []
     )
     assert (new.wait is None) == bool(says)
+
+
+def pointers(content):
+    return [fault.pointer for fault in one(content).faults]
+
+
+def test_faults_of_the_envelope_and_of_the_business_data_are_told_at_once():
+    content = admission_file("A1", akb020="", aac003="演?甲")
+    told = pointers({**content, "seq": "x", "colour": "red"})
+    assert told == ["/seq", "", "/datalist/0/aac003", "/datalist/0/akb020"]
+
+
+def test_an_id_that_is_missing_hides_no_fault_of_the_business_data():
+    content = admission_file("A1", akb020="")
+    del content["id"]
+    assert pointers(content) == ["/id", "/datalist/0/akb020"]
+
+
+def test_a_field_with_a_fault_of_its_own_is_not_judged_twice():
+    content = admission_file("A1", aac002="3.6E+17")
+    assert pointers({**content, "now": 7}) == ["/now", "/datalist/0/aac002"]
+
+
+def test_a_wait_that_cannot_be_read_leaves_it_open_what_is_missing():
+    scanned = {"transaction": "GYU010", "id": "A1", "data": {"akb020": "51010000001"}}
+    assert pointers({**scanned, "await": {"scan": "nothing"}}) == ["/await"]
