@@ -11,7 +11,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
 from agent.errors import CiphertextRejected, KeyRejected
-from plugins.scanpay.forms import Received, read_form, write_form
+from plugins.scanpay.forms import Received, read_form
 
 if TYPE_CHECKING:
     from plugins.scanpay.keys import Private, Public
@@ -35,8 +35,13 @@ def close(pairs: Mapping[str, str], session: str, platform: Public) -> dict[str,
     return {
         "transtype": pairs["transtype"],
         SESSION: b64encode(key).decode("ascii"),
-        SEALED: b64encode(_des(session.encode("ascii"), write_form(pairs), encrypt=True)).decode("ascii"),
+        SEALED: b64encode(_des(session.encode("ascii"), _plain(pairs), encrypt=True)).decode("ascii"),
     }
+
+
+def _plain(pairs: Mapping[str, str]) -> bytes:
+    """What is encrypted: all pairs by name, as they are signed and not URL-encoded."""
+    return "&".join(f"{name}={pairs[name]}" for name in sorted(pairs)).encode("utf-8")
 
 
 def open_answer(received: Received, session: str, own: Private) -> Received:

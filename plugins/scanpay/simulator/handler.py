@@ -35,7 +35,15 @@ from plugins.scanpay.simulator.transactions import (
     Refusal,
     Reply,
 )
-from plugins.scanpay.simulator.wire import Unreadable, read_form, read_xml, write_form, write_xml
+from plugins.scanpay.simulator.wire import (
+    Unreadable,
+    read_form,
+    read_sorted,
+    read_xml,
+    write_form,
+    write_sorted,
+    write_xml,
+)
 
 DECODE_PATH: Final = "/decode"
 _ENVELOPE: Final = ("version", "merchantcode", "infosyscode", "transtype", "hospcode", "transdata")
@@ -220,7 +228,7 @@ class ScanpayPlatform:
         if set(form) != {"transtype", SESSION, SEALED}:
             raise Unsealed("报文应加密")
         session, inner = self._sealing.open(form)
-        return session, read_form(inner)
+        return session, read_sorted(inner)
 
     def _execute(self, request: _Request) -> Reply:
         """Judge and process; all that changes state happens under the lock."""
@@ -252,7 +260,8 @@ class ScanpayPlatform:
             signed = dict(pairs)
         body = write_form(signed)
         if session:
-            body = write_form({SEALED: b64encode(des(session, body, encrypt=True)).decode("ascii")})
+            sealed = des(session, write_sorted(signed), encrypt=True)
+            body = write_form({SEALED: b64encode(sealed).decode("ascii")})
         code = pairs["respcode"] if pairs["respcode"] != "00" else pairs["aprcode"]
         return Answer(body=body, headers=(("Content-Type", "text/plain;charset=UTF-8"),), label=code)
 

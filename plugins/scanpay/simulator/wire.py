@@ -6,6 +6,7 @@ without declaration, DTD or attributes. A list is an element of ``<row>`` elemen
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -15,6 +16,8 @@ from xml.sax.saxutils import escape
 ROOT = "transdata"
 ROW = "row"
 MOST_DEPTH = 8
+_PAIR = re.compile(r"(?:^|&)([a-z]+)=")
+"""XML has no ampersand before a name and an equals sign."""
 
 
 class Unreadable(ValueError):
@@ -34,6 +37,22 @@ def read_form(body: bytes) -> dict[str, str]:
     if any(name != name.lower() for name in form):
         raise Unreadable("报文元素应使用小写")
     return form
+
+
+def read_sorted(plain: bytes) -> dict[str, str]:
+    """The pairs within an encrypted envelope: by name, not URL-encoded. Raises Unreadable."""
+    try:
+        parts = _PAIR.split(plain.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Unreadable("加密前的报文不是 UTF-8") from error
+    names = parts[1::2]
+    if parts[0] or not names or names != sorted(set(names)):
+        raise Unreadable("加密前的报文应按元素名排序")
+    return dict(zip(names, parts[2::2], strict=True))
+
+
+def write_sorted(pairs: Mapping[str, str]) -> bytes:
+    return "&".join(f"{name}={pairs[name]}" for name in sorted(pairs)).encode("utf-8")
 
 
 def write_form(pairs: Mapping[str, str]) -> bytes:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -34,11 +35,14 @@ from plugins.scanpay.simulator.sealing import Hash as PlatformHash
 from plugins.scanpay.vendor.package import PackageSealing
 from tests.unit.scanpay import till
 
+if TYPE_CHECKING:
+    from plugins.scanpay.keys import Private, Public
+
 PAIRS = {"respcode": "00", "aprcode": "00", "aprtmsg": "成功", "respmsg": "", "transdata": "<transdata/>"}
 EXAMPLE = (sys.executable, "-m", "plugins.scanpay.vendor.example_signer")
 
 
-def keys(hash_: Hash) -> tuple[signatures.Private, signatures.Public]:
+def keys(hash_: Hash) -> tuple[Private, Public]:
     """The platform's pair, of the hash's kind."""
     kind = PlatformHash.SM3 if hash_ is Hash.SM3 else PlatformHash.SHA1_HEX
     folder = till.key_folder(kind)
@@ -134,7 +138,10 @@ def test_an_encrypted_request_opens_with_the_platforms_key_only() -> None:
     assert set(form) == {"transtype", "encryptkey", "encrpteddata"}
     session, inner = platform().open(form)
     assert session == ids["session"].encode("ascii")
-    assert b"transdata=" in inner
+    names = ["hospcode", "infosyscode", "infosyssignature", "merchantcode", "merchantsignature"]
+    names += ["transdata", "transtype", "version"]
+    assert re.findall(rb"(?:^|&)([a-z]+)=", inner) == [name.encode() for name in names]
+    assert b"&transdata=<transdata><orderid>ORDER-2026-0001</orderid></transdata>&" in inner
     assert b"ORDER-2026" not in adapter.encode(draft, ids, till.NOW).body
 
 

@@ -132,9 +132,11 @@ def test_amounts_that_do_not_agree_are_refused_and_the_order_never_was(
     assert refused(client.send("ST009", {"orderid": "D1"})) == "10"
 
 
-def test_an_encrypted_rehearsal_speaks_des_both_ways() -> None:
-    with served(hash="sha256", envelope="des") as platform:
-        assert sign_in(Client(platform.url, signature_hash="sha256", envelope="des"))
+def test_an_encrypted_rehearsal_speaks_des_both_ways(clock: ManualClock) -> None:
+    with served(clock, hash="sha256", envelope="des") as platform:
+        client = Client(platform.url, signature_hash="sha256", envelope="des")
+        paid = pay(client, "D1", sign_in(client))
+        assert paid.data["orderid"] == "D1"
         plain = Client(platform.url, signature_hash="sha256")
         assert refused(plain.send("ST009", {"orderid": "D1"})) == "11"
 
