@@ -25,8 +25,13 @@ from agent.devices.model import (
     DeviceMissing,
     DeviceUnsupported,
 )
+from agent.logs import get_logger
+
+log = get_logger("agent.devices")
 
 _READ_S: Final = 0.1
+_SYNCHRONISATION: Final = 0
+_DROPPED: Final = 3
 _KEY_EVENT: Final = 1
 _RELEASED: Final = 0
 
@@ -68,14 +73,14 @@ class KeyboardLink:
     def read(self) -> list[bytes]:
         try:
             ready, _, _ = select.select([self._device.fileno()], [], [], _READ_S)
-            typed = b"".join(self._typed(event) for event in self._device.read()) if ready else b""
+            events = list(self._device.read()) if ready else []
         except BlockingIOError:
-            typed = b""
+            events = []
         except (OSError, ValueError) as error:
             details = {"device": self.label, "error": type(error).__name__}
             raise DeviceGone("扫码枪断开了", hint="请检查连线；重新插好后自动恢复", details=details) from None
         now = self._clock.monotonic()
-        return self._framer.feed(typed, now) if typed else self._framer.quiet(now)
+        return self._codes(events, now) if events else self._framer.quiet(now)
 
     def reply(self, data: bytes) -> None:
         """A keyboard takes no replies."""
@@ -84,6 +89,19 @@ class KeyboardLink:
         for act in (self._device.ungrab, self._device.close):
             with contextlib.suppress(OSError, ValueError):
                 act()
+
+    def _codes(self, events: Iterable[Any], now: float) -> list[bytes]:
+        """The system keeps some sixty events; where the agent was too slow for them, it says only that some
+        were dropped. A code that lacks characters may look like another one."""
+        codes: list[bytes] = []
+        for event in events:
+            if (event.type, event.code) == (_SYNCHRONISATION, _DROPPED):
+                log.warning("keys of the scanner were lost", device=self.label)
+                self._keys.reset()
+                self._framer.lose(now)
+            else:
+                codes += self._framer.feed(self._typed(event), now)
+        return codes
 
     def _typed(self, event: Any) -> bytes:
         """Repeats of a key that is held are not characters of a code."""

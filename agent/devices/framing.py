@@ -33,7 +33,7 @@ class Framer:
     def __init__(self, rules: FramingRules) -> None:
         self._rules = rules
         self._part = bytearray()
-        self._overlong = False
+        self._spoilt = False
         self._last = 0.0
         self.discarded = 0
 
@@ -50,7 +50,7 @@ class Framer:
             elif len(self._part) < self._rules.longest:
                 self._part.append(byte)
             else:
-                self._overlong = True
+                self._spoilt = True
         return codes
 
     def quiet(self, now: float) -> list[bytes]:
@@ -66,16 +66,21 @@ class Framer:
     @property
     def due_at(self) -> float | None:
         """When silence will mean something; None while no code is begun."""
-        if not self._part:
+        if not self._part and not self._spoilt:
             return None
         return self._last + (self._rules.stale_s if self._rules.gap_s is None else self._rules.gap_s)
+
+    def lose(self, now: float) -> None:
+        """Something did not arrive: what was begun, and what comes up to the next end, is no whole code."""
+        self._discard()
+        self._spoilt, self._last = True, now
 
     def reset(self) -> None:
         """The device went away: what it began is never continued."""
         self._discard()
 
     def _end(self) -> list[bytes]:
-        if self._overlong or not self._part:
+        if self._spoilt or not self._part:
             self._discard()
             return []
         code = bytes(self._part)
@@ -86,4 +91,4 @@ class Framer:
         if self._part:
             self.discarded += 1
         self._part.clear()
-        self._overlong = False
+        self._spoilt = False

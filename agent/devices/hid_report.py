@@ -91,7 +91,7 @@ def layout_of(descriptor: bytes) -> Layout | None:
 
 
 class Assembler:
-    """Puts the reports of one device together. ``discarded`` counts codes that lost a part or were too long."""
+    """Puts the reports of one device together. ``discarded``: codes that lost a part or were too long."""
 
     def __init__(self, layout: Layout, longest: int = 7089) -> None:
         self._layout = layout

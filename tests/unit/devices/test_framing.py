@@ -106,5 +106,15 @@ def test_what_was_begun_before_the_device_went_away_is_not_continued() -> None:
     assert framer.feed(b"B2\r", 0.1) == [b"B2"]
 
 
+def test_where_something_was_lost_nothing_up_to_the_next_end_is_a_code() -> None:
+    framer = Framer(FramingRules())
+    framer.feed(b"6901", 0.0)
+    framer.lose(0.1)
+    assert framer.feed(b"23\rB2\r", 0.2) == [b"B2"]
+    framer.lose(1.0)
+    assert framer.quiet(3.0) == []  # the end was among what was lost
+    assert framer.feed(b"C3\r", 3.1) == [b"C3"]
+
+
 def test_a_terminator_of_the_sites_own_ends_a_code() -> None:
     assert fed(FramingRules(terminators=b"\t\r\n"), b"A1\tB2\t\r") == [b"A1", b"B2"]

@@ -117,6 +117,12 @@ class Keyboard:
             self._events.append(SimpleNamespace(type=0, code=0, value=0))
         os.write(self._writing, b"x")
 
+    def drop(self, kept: str) -> None:
+        """The kernel's buffer was full: it says so, and holds what came last."""
+        del self._events[-12:]
+        self._events.append(SimpleNamespace(type=0, code=3, value=0))
+        self.type(kept)
+
     def unplug(self) -> None:
         self.gone = True
         os.write(self._writing, b"x")
@@ -206,6 +212,19 @@ def test_keys_that_are_held_do_not_repeat_in_a_code(keyboards: Keyboards) -> Non
     scanner._events += [SimpleNamespace(type=1, code=US["a"], value=value) for value in (1, 2, 2, 0)]
     scanner.type("b")
     assert link.read() == [b"ab"]
+
+
+@posix
+def test_a_code_of_which_the_system_dropped_keys_is_no_code_and_the_next_one_is_whole(
+    keyboards: Keyboards,
+) -> None:
+    scanner = keyboards.all["/dev/input/event1"]
+    link = open_keyboard(ZEBRA, SystemClock())
+    scanner.type("81012345678901234567")
+    scanner.drop("90a")
+    scanner.type("B2")
+    assert link.read() == [b"B2"]
+    assert link.discarded == 1
 
 
 @posix
