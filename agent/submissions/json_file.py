@@ -27,9 +27,10 @@ def read_json(text: str, reading: Reading) -> tuple[Submission, ...]:
         data = _full_form(document, reading)
     if not isinstance(data, dict):
         raise reading.failure()
+    whole = len(reading.faults)
     if suspicious(text):
         _note_damage(data, reading)
-    reading.finish(data)
+    reading.finish(data if len(reading.faults) == whole else None)
     return (reading.submission(data),)
 
 

@@ -68,8 +68,9 @@ def read_xml(text: str, reading: Reading) -> tuple[Submission, ...]:
         data = parse(text, shape.lists if shape else frozenset())
     except XmlRefused as refused:
         raise reading.stop(refused.rule, refused.message) from None
-    reading.faults.extend(islice(damages(data, shape), MAX_FAULTS))
-    reading.finish(data)
+    damaged = list(islice(damages(data, shape), MAX_FAULTS))
+    reading.faults.extend(damaged)
+    reading.finish(None if damaged else data)
     return (reading.submission(data),)
 
 

@@ -177,9 +177,9 @@ def pointers(content):
 
 
 def test_faults_of_the_envelope_and_of_the_business_data_are_told_at_once():
-    content = admission_file("A1", akb020="", aac003="演?甲")
+    content = admission_file("A1", akb020="", alc002="9")
     told = pointers({**content, "seq": "x", "colour": "red"})
-    assert told == ["/seq", "", "/datalist/0/aac003", "/datalist/0/akb020"]
+    assert told == ["/seq", "", "/datalist/0/akb020", "/datalist/0/alc002"]
 
 
 def test_an_id_that_is_missing_hides_no_fault_of_the_business_data():
@@ -188,9 +188,10 @@ def test_an_id_that_is_missing_hides_no_fault_of_the_business_data():
     assert pointers(content) == ["/id", "/datalist/0/akb020"]
 
 
-def test_a_field_with_a_fault_of_its_own_is_not_judged_twice():
-    content = admission_file("A1", aac002="3.6E+17")
-    assert pointers({**content, "now": 7}) == ["/now", "/datalist/0/aac002"]
+def test_damaged_business_data_is_not_judged_any_further():
+    content = admission_file("A1", aac003="\ud800", akb020="")
+    raw = json.dumps({**content, "now": 7}).encode()
+    assert pointers(raw) == ["/now", "/datalist/0/aac003"]
 
 
 def test_a_wait_that_cannot_be_read_leaves_it_open_what_is_missing():
