@@ -266,6 +266,9 @@ def test_a_proof_of_another_challenge_is_false() -> None:
     other = replace(challenge, original="00" * 8)
     assert authentication.conclude(challenge, proofs_of(card, other)) is Finding.FALSE
     assert authentication.conclude(challenge, Proofs("no hex at all")) is Finding.FALSE
+    right = proofs_of(card, challenge).internal
+    assert authentication.conclude(challenge, Proofs(right[:16] + "00" * 8)) is Finding.FALSE
+    assert authentication.conclude(challenge, Proofs(right.lower())) is Finding.GENUINE
 
 
 def test_a_platform_whose_external_proof_is_wrong_is_refused_and_learns_nothing() -> None:

@@ -87,6 +87,13 @@ def test_a_gtin_whose_check_digit_is_wrong_is_believed_only_with_an_identifier()
     assert classify(b"]d201069012345678912199", TABLE).elements["21"] == "99"
 
 
+def test_a_trade_item_needs_the_scanners_word_or_a_second_element() -> None:
+    assert classify(b"0106901234567892", TABLE).kind == "unknown"
+    assert classify(b"]d20106901234567892", TABLE).kind == "tracecode"
+    assert classify(b"]C0010690123456789210LOT7\x1d21S1", TABLE).kind == "unknown"
+    assert classify(b"010690123456789210LOT7\x1d21S1", TABLE).kind == "tracecode"
+
+
 def test_a_lost_separator_is_seen_by_a_lot_that_is_too_long() -> None:
     assert gs1.elements("010690123456789210LOT45678921SERIAL1234567") is None
     assert gs1.elements("010690123456789210LOT456789\x1d21SERIAL1234567") is not None
@@ -166,3 +173,25 @@ def test_a_code_longer_than_any_pattern_is_meant_for_is_tried_on_none() -> None:
 def test_a_code_keeps_itself_to_itself() -> None:
     assert ECREDENTIAL not in repr(classify(ECREDENTIAL.encode(), TABLE))
     assert "06901234567892" not in repr(classify(GS1.encode(), TABLE))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("0106901234567892\x1d17280101\x1d\x1d21S1", {"01": "06901234567892", "17": "280101", "21": "S1"}),
+        (
+            "01069012345678924101234567890128" + "21S1",
+            {"01": "06901234567892", "410": "1234567890128", "21": "S1"},
+        ),
+        ("0106901234567892" + "3103000125" + "10L1", {"01": "06901234567892", "3103": "000125", "10": "L1"}),
+        ("\x1d0106901234567892\x1d10L1\x1d", {"01": "06901234567892", "10": "L1"}),
+    ],
+)
+def test_separators_where_none_is_needed_and_longer_identifiers_are_understood(
+    text: str, found: dict[str, str]
+) -> None:
+    assert gs1.elements(text) == found
+
+
+def test_group_separators_at_the_edges_are_part_of_the_text() -> None:
+    assert code_text(b" \x1dA1\x1d\r\n") == "\x1dA1\x1d"
