@@ -47,7 +47,7 @@ class Framer:
                 self._discard()
             elif byte in self._rules.terminators:
                 codes += self._end()
-            elif len(self._part) < self._rules.longest:
+            elif len(self._part) < self._rules.longest and not self._spoilt:
                 self._part.append(byte)
             else:
                 self._spoilt = True
@@ -72,7 +72,8 @@ class Framer:
 
     def lose(self, now: float) -> None:
         """Something did not arrive: what was begun, and what comes up to the next end, is no whole code."""
-        self._discard()
+        self._part.clear()
+        self.discarded += 1
         self._spoilt, self._last = True, now
 
     def reset(self) -> None:
