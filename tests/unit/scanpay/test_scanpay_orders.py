@@ -19,6 +19,7 @@ from agent.events import (
     Draft,
     Finding,
     Forget,
+    Hold,
     Identifier,
     Outcome,
     Scope,
@@ -407,6 +408,15 @@ def test_what_a_look_finds_is_told_and_kept(
 def test_a_look_that_finds_nothing_out_changes_nothing(answer: Outcome) -> None:
     for state in (State.NOT_PAID, State.DISPUTED):
         assert disputing.looked(answer, paid_order(state), IDS, frozenset({"10"})) == answer
+
+
+def test_the_agents_own_look_waits_for_the_orders_messages_and_a_hiss_question_does_not() -> None:
+    holds = {}
+    for internal in (True, False):
+        (look,) = adapter().plan(_submission("ST009", {"orderid": "D1"}, internal=internal), NOW).drafts
+        holds[internal] = {scope.kind: scope.hold for scope in look.scopes}
+    assert holds[True]["order"] is Hold.EXCLUSIVE
+    assert holds[False]["order"] is Hold.OBSERVER
 
 
 # -- signing out by the HIS ----------------------------------------------------------------------------------
