@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
@@ -56,6 +57,9 @@ ANSWERED_WITHIN_S: Final = 1.0
 DRAIN_WITHIN_S: Final = STOP_WITHIN_S - CUT_WITHIN_S - ANSWERED_WITHIN_S - 1.0
 ASKED_S: Final = 0.5
 """How often the main thread looks for a signal: on Windows an endless wait lets none through."""
+SWITCH_S: Final = 0.0005
+"""How long a thread that computes (a batch to be sealed) may keep back one that the disk or the network has
+just answered. A payment waits for a hundred such answers: Python's 5 ms each are too long."""
 DATABASE: Final = "outbox.db"
 HIGH_WATER: Final = "numbers.json"
 
@@ -340,6 +344,7 @@ def run(
 
 def serve(daemon: Daemon) -> None:
     """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
+    sys.setswitchinterval(SWITCH_S)
     daemon.start()
     try:
         daemon.manager.ready()

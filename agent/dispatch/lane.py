@@ -48,6 +48,7 @@ from agent.logs import get_logger
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox, Transaction
 from agent.outbox.model import Head, Settled
+from agent.outbox.outcomes import Sealed
 
 log = get_logger("agent.dispatch")
 
@@ -117,8 +118,9 @@ class Lane:
         last_try = self._commits.last_try(message)
         decision = self.exchange.deliver(step.head, step.draft, step.attempt.ids, step.expired)
         self._note(decision, step, last_try=last_try)
+        sealed = self._sealed(step.head, decision)
         following = self._commits.finish(
-            lambda tx: self._record(tx, step, decision, last_try=last_try),
+            lambda tx: self._record(tx, step, decision, last_try=last_try, sealed=sealed),
             lambda tx: tx.doubt(message, attempt, "not storable", self.clock.now()),
         )
         if step.draft.beside and isinstance(decision, Doubt):
@@ -129,10 +131,23 @@ class Lane:
         if self.other is not None:
             self.other.set()
 
-    def _record(self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool) -> None:
+    def _sealed(self, head: Head, decision: Decision) -> Sealed | None:
+        """What the commit will store. What cannot be sealed cannot be stored either: the commit says so."""
+        if not isinstance(decision, Settle):
+            return None
+        try:
+            return self.outbox.seal(head.system, head.message, decision.outcome)
+        except Exception as error:  # noqa: BLE001 - raised once more, and handled, where it is stored
+            log.warning("outcome not sealed ahead", lane=self.state.key.lane, reason=type(error).__name__)
+            return None
+
+    def _record(
+        self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool, sealed: Sealed | None
+    ) -> None:
         if isinstance(decision, Settle) and self._left_an_orphan(step):
             tx.warn(step.head.message, (ORPHANED,))
-        self._commits.tell(*record_decision(tx, step, decision, self.clock.now(), last_try=last_try))
+        now = self.clock.now()
+        self._commits.tell(*record_decision(tx, step, decision, now, last_try=last_try, sealed=sealed))
 
     def _left_an_orphan(self, step: Send) -> bool:
         """Sent once more after a doubt, where the system does not notice that it says the same again."""

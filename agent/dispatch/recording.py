@@ -19,18 +19,19 @@ from agent.dispatch.steps import Send
 from agent.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
 from agent.outbox.base import Transaction
 from agent.outbox.model import Settled
+from agent.outbox.outcomes import Sealed
 
 PARKED = "多次发送都没有成功，而平台连接正常；请检查这笔业务的内容，处理后重新发送或取消"
 
 
 def record_decision(
-    tx: Transaction, step: Send, decision: Decision, now: datetime, *, last_try: bool
+    tx: Transaction, step: Send, decision: Decision, now: datetime, *, last_try: bool, sealed: Sealed | None
 ) -> tuple[Settled, ...]:
     """What ended by it. ``last_try``: it failed again and again while the endpoint is well."""
     message, attempt = step.head.message, step.attempt.number
     match decision:
         case Settle(outcome):
-            return (tx.settle(message, outcome, now),)
+            return (tx.settle(message, outcome, now, sealed=sealed),)
         case NotProcessed(code, text, halted, own_fault):
             tx.retry(message, attempt, code, text)
             return (tx.park(message, PARKED, now),) if last_try and (halted or own_fault) else ()

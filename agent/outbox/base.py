@@ -48,6 +48,7 @@ from agent.outbox.model import (
     State,
     WaitView,
 )
+from agent.outbox.outcomes import Sealed
 
 Resolved = Callable[[str, Draft, Mapping[str, str], JsonObject], Outcome]
 """What a message yields that a person knows to be accepted: system, draft, wire ids, given data."""
@@ -202,11 +203,20 @@ class Transaction(Protocol):
         """The inquiries prove that no attempt arrived: attempts become absent, the message ready."""
         ...
 
-    def settle(self, message: int, outcome: Outcome, now: datetime, *, attempt: int = 0) -> Settled:
+    def settle(
+        self,
+        message: int,
+        outcome: Outcome,
+        now: datetime,
+        *,
+        attempt: int = 0,
+        sealed: Sealed | None = None,
+    ) -> Settled:
         """Store an outcome accepted, partial or rejected with its facts, names of scopes, slots and
         follow-ups, release whom facts held, release or block what follows, and make the submission's
         result due when that changes it.
-        ``attempt`` is the one that it belongs to; 0 is the latest."""
+        ``attempt`` is the one that it belongs to; 0 is the latest. ``sealed``: what :meth:`Outbox.seal` made
+        of the same outcome."""
         ...
 
     def leave_unknown(self, message: int, why: str, now: datetime) -> Settled:
@@ -338,6 +348,10 @@ class Outbox(Protocol):
         Raises StoreFull, StoreDamaged."""
         ...
 
+    def seal(self, system: str, message: int, outcome: Outcome) -> Sealed:
+        """Seal what an outcome will store; needs no transaction, so that nobody waits for it."""
+        ...
+
     def lanes(self) -> tuple[LaneKey, ...]:
         """Lanes that have something unfinished in their chain."""
         ...
@@ -358,6 +372,10 @@ class Outbox(Protocol):
 
     def waits(self) -> list[WaitView]:
         """Submissions that wait for a scan or a card, oldest first."""
+        ...
+
+    def scan_known(self, event_id: str) -> bool:
+        """As :meth:`Transaction.scan_known`, of what is committed."""
         ...
 
     def next_reply_at(self) -> datetime | None: ...

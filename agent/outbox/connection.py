@@ -17,6 +17,8 @@ BUSY_MS = 5000
 
 _WRITER_CACHE_KIB = 8192
 _READER_CACHE_KIB = 2048
+_BACKSTOP_PAGES = 4096
+"""The log is written back by a thread of its own (``checkpointing``); if that is late, by a commit."""
 
 
 # -- connections --------------------------------------------------------------------------------------
@@ -33,7 +35,13 @@ def connect_writer(path: Path) -> sqlite3.Connection:
         "secure_delete = ON",
         "foreign_keys = ON",
         "journal_size_limit = 16777216",
+        f"wal_autocheckpoint = {_BACKSTOP_PAGES}",
     )
+
+
+def connect_checkpointer(path: Path) -> sqlite3.Connection:
+    """Writes the log back; flushes both files around it as the writer would."""
+    return _connect(path, _READER_CACHE_KIB, "synchronous = FULL")
 
 
 def connect_reader(path: Path) -> sqlite3.Connection:

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agent.events import Forget, Identifier
+from agent.outbox.sealed import Border
 from agent.outbox.work import Row, Work
 
 _UNNAMED = b""
@@ -19,16 +19,28 @@ _UNNAMED = b""
 Key = tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SealedFacts:
+    """``rows`` are (group, member, value, content); ``words`` lead from each word of a key to its group."""
+
+    rows: tuple[tuple[bytes, bytes, bytes, bytes], ...]
+    words: frozenset[tuple[bytes, bytes]]
+
+
 def group_key(work: Work, system: str, kind: str, key: Key) -> bytes:
-    return work.border.key("fact", (system, kind, *key))
+    return _group_key(work.border, system, kind, key)
 
 
-def _member_key(work: Work, system: str, member: str) -> bytes:
-    return work.border.key("fact.member", (system, member)) if member else _UNNAMED
+def _group_key(border: Border, system: str, kind: str, key: Key) -> bytes:
+    return border.key("fact", (system, kind, *key))
 
 
-def word_key(work: Work, system: str, word: str) -> bytes:
-    return work.border.key("fact.word", (system, word))
+def _member_key(border: Border, system: str, member: str) -> bytes:
+    return border.key("fact.member", (system, member)) if member else _UNNAMED
+
+
+def word_key(border: Border, system: str, word: str) -> bytes:
+    return border.key("fact.word", (system, word))
 
 
 def forget(work: Work, system: str, forgotten: Iterable[Forget]) -> None:
@@ -37,34 +49,34 @@ def forget(work: Work, system: str, forgotten: Iterable[Forget]) -> None:
         if fact.member is None:
             work.run("forget_group", group)
         else:
-            work.run("forget_fact", group, _member_key(work, system, fact.member))
+            work.run("forget_fact", group, _member_key(work.border, system, fact.member))
         if not exists(work, group):
             for word in fact.key:
-                work.run("forget_word", word_key(work, system, word), group)
+                work.run("forget_word", word_key(work.border, system, word), group)
 
 
-def give(work: Work, system: str, message: int, identifiers: Iterable[Identifier]) -> set[bytes]:
-    """Store facts; returns the keys of their groups."""
+def seal(border: Border, system: str, identifiers: Iterable[Identifier]) -> SealedFacts:
+    """Hash and seal; needs no database."""
     groups: dict[tuple[str, Key], bytes] = {}
+    words: set[tuple[bytes, bytes]] = set()
+    rows: list[tuple[bytes, bytes, bytes, bytes]] = []
     for fact in identifiers:
         group = groups.get((fact.kind, fact.key))
         if group is None:
-            group = groups[fact.kind, fact.key] = group_key(work, system, fact.kind, fact.key)
-            words = {word_key(work, system, word) for word in fact.key}
-            work.run_many("add_fact_word", [(word, group) for word in words])
-        _set(work, system, message, group, fact)
-    return set(groups.values())
+            group = groups[fact.kind, fact.key] = _group_key(border, system, fact.kind, fact.key)
+            words |= {(word_key(border, system, word), group) for word in fact.key}
+        member = _member_key(border, system, fact.member)
+        value = border.key("fact.value", (system, fact.value))
+        content = [system, fact.kind, fact.key, fact.member, fact.value]
+        rows.append((group, member, value, border.seal("fact|content", place(group, member), content)))
+    return SealedFacts(tuple(rows), frozenset(words))
 
 
-def _set(work: Work, system: str, message: int, group: bytes, fact: Identifier) -> None:
-    member = _member_key(work, system, fact.member)
-    value = work.border.key("fact.value", (system, fact.value))
-    content = [system, fact.kind, fact.key, fact.member, fact.value]
-    work.run("set_fact", group, member, value, message, _seal(work, group, member, content))
-
-
-def _seal(work: Work, group: bytes, member: bytes, content: list[Any]) -> bytes:
-    return work.border.seal("fact|content", place(group, member), content)
+def give(work: Work, message: int, facts: SealedFacts) -> set[bytes]:
+    """Store facts; returns the keys of their groups."""
+    work.run_many("add_fact_word", sorted(facts.words))
+    work.run_many("set_fact", [(*row[:3], message, row[3]) for row in facts.rows])
+    return {group for group, *_ in facts.rows}
 
 
 def place(group: bytes, member: bytes) -> str:
@@ -85,7 +97,7 @@ class Facts:
 
     def value(self, kind: str, key: Key, member: str = "") -> str | None:
         group = group_key(self.work, self.system, kind, key)
-        named = _member_key(self.work, self.system, member)
+        named = _member_key(self.work.border, self.system, member)
         row: Row | None = self.work.one("fact", group, named)
         return None if row is None else self._open(group, named, row)[1]
 
@@ -96,7 +108,9 @@ class Facts:
 
     def giver(self, kind: str, key: Key, member: str = "") -> str:
         group = group_key(self.work, self.system, kind, key)
-        row: Row | None = self.work.one("fact_giver", group, _member_key(self.work, self.system, member))
+        row: Row | None = self.work.one(
+            "fact_giver", group, _member_key(self.work.border, self.system, member)
+        )
         return "" if row is None else str(row["state"])
 
     def _open(self, group: bytes, member: bytes, row: Row) -> tuple[str, str]:

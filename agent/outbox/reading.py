@@ -75,6 +75,11 @@ class Reader:
         with self._snapshot():
             return [self._wait(row, self._all("scans_of", row["submission"])) for row in self._all("waits")]
 
+    def scan_known(self, event_id: str) -> bool:
+        key = self.border.key("event", (event_id,))
+        with self._snapshot():
+            return self._one("scan_by_event", key) is not None or self._one("event", key) is not None
+
     def _wait(self, row: Row, scans: list[Row]) -> WaitView:
         number = row["submission"]
         return WaitView(

@@ -8,9 +8,11 @@ from datetime import datetime
 from agent.errors import Fault, StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
 from agent.outbox import blocking, contents, facts, holding, receiving, scopes, storing
-from agent.outbox.answers import store_answer
+from agent.outbox.answers import put_answer, store_answer
+from agent.outbox.facts import SealedFacts
 from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
 from agent.outbox.moments import to_micros
+from agent.outbox.outcomes import Sealed, seal
 from agent.outbox.scopes import SHARED, Held, Place
 from agent.outbox.states import check_move
 from agent.outbox.storing import Owner
@@ -27,7 +29,9 @@ _FLYING = frozenset({State.IN_FLIGHT, State.INQUIRING})
 
 
 # -- outcomes ------------------------------------------------------------------------------------
-def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: int) -> Settled:
+def settle(
+    work: Work, number: int, outcome: Outcome, now: datetime, attempt: int, sealed: Sealed | None = None
+) -> Settled:
     state = _ENDS.get(outcome.verdict)
     if state is None:
         raise StoreError(
@@ -38,8 +42,9 @@ def settle(work: Work, number: int, outcome: Outcome, now: datetime, attempt: in
     answered = attempt or message["tries"] or None
     if message["state"] in _FLYING and answered:
         work.run("end_attempt", AttemptState.ANSWERED, to_micros(now), outcome.code, None, number, answered)
-    store_answer(work, number, outcome)
-    give(work, message, outcome)
+    sealed = sealed or seal(work.border, work.systems[message["lane"]], number, outcome)
+    put_answer(work, number, sealed.answer)
+    give(work, message, outcome, sealed.facts)
     return end(
         work,
         message,
@@ -62,14 +67,15 @@ def refuse(
     return end(work, message, State.INVALID, now, settled_by="agent", alone=alone)
 
 
-def give(work: Work, message: Row, outcome: Outcome) -> None:
+def give(work: Work, message: Row, outcome: Outcome, sealed: SealedFacts | None = None) -> None:
     """Store what an outcome leaves behind for others: slots, facts, names of scopes, downloads,
     follow-ups."""
     submission, system = message["submission"], work.systems[message["lane"]]
     give_slots(work, submission, outcome.slots)
+    sealed = sealed or facts.seal(work.border, system, outcome.identifiers)
     facts.forget(work, system, outcome.forgotten)
     scopes.rename(work, system, outcome.aliases)
-    holding.came(work, facts.give(work, system, message["number"], outcome.identifiers))
+    holding.came(work, facts.give(work, message["number"], sealed))
     receiving.store(work, message, outcome.downloads)
     if outcome.follow_ups:
         _follow_up(work, message, outcome.follow_ups)

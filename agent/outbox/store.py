@@ -14,9 +14,10 @@ from agent.audit.model import Head
 from agent.clock import Clock, SystemClock
 from agent.disk import PRIVATE, make_folder
 from agent.errors import AgentError, StoreDamaged, StoreError
-from agent.events import JsonObject
-from agent.outbox import auditing, migrating
+from agent.events import JsonObject, Outcome
+from agent.outbox import auditing, migrating, outcomes
 from agent.outbox import connection as opening
+from agent.outbox.checkpointing import Checkpointer
 from agent.outbox.model import (
     IN_CHAIN,
     DownloadTally,
@@ -29,6 +30,7 @@ from agent.outbox.model import (
     ReplyAddress,
     WaitView,
 )
+from agent.outbox.outcomes import Sealed
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
@@ -81,9 +83,12 @@ class SqliteOutbox:
                 self._lanes = {number: key for key, number in self._work.lanes.items()}
                 self._tally_lock = threading.Lock()
                 self._head = self._work.head
+                self._checkpointer = Checkpointer(path)
                 with self._commit(urgent=True):
                     self.recovered = recover(self._work)
                 self._reader = Reader(opening.connect_reader(path), border)
+                self._quick = Reader(opening.connect_reader(path), border)
+                """Of those who hold a scanner or a line: composing a large result keeps the other busy."""
         except BaseException:
             connection.close()
             raise
@@ -106,6 +111,9 @@ class SqliteOutbox:
             yield
             auditing.flush(self._work)
 
+    def seal(self, system: str, message: int, outcome: Outcome) -> Sealed:
+        return outcomes.seal(self._work.border, system, message, outcome)
+
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:
         self._noted.update(replies)
 
@@ -120,6 +128,7 @@ class SqliteOutbox:
             if self._noted.get(reply) == revision:
                 del self._noted[reply]
         self._head = self._work.head
+        self._checkpointer.committed(self._work.connection.total_changes)
         with self._tally_lock:
             self._tally.update(self._work.changes)
             if len(self._lanes) != len(self._work.lanes):
@@ -143,7 +152,10 @@ class SqliteOutbox:
         return self._reader.due_replies(now, limit, skip | frozenset(self._noted))
 
     def waits(self) -> list[WaitView]:
-        return self._reader.waits()
+        return self._quick.waits()
+
+    def scan_known(self, event_id: str) -> bool:
+        return self._quick.scan_known(event_id)
 
     def next_reply_at(self) -> datetime | None:
         return self._reader.next_reply_at()
@@ -179,7 +191,7 @@ class SqliteOutbox:
         return self._reader.body(submission)
 
     def content(self, submission: int, digest: str) -> bytes:
-        return self._reader.content(submission, digest)
+        return self._quick.content(submission, digest)
 
     def messages_by_wire_id(self, wire_id: str) -> tuple[int, ...]:
         return self._reader.messages_by_wire_id(wire_id)
@@ -231,7 +243,9 @@ class SqliteOutbox:
             well = True
         except StoreError:
             well = False
+        self._checkpointer.close()
         self._reader.close()
+        self._quick.close()
         self._writer.close()
         self._ownership.release(well=well)
 

@@ -39,6 +39,7 @@ from agent.outbox.model import (
     Settled,
     State,
 )
+from agent.outbox.outcomes import Sealed
 from agent.outbox.work import Details, Work
 
 
@@ -111,7 +112,8 @@ class SqliteTransaction:
         message: int = 0,
     ) -> None:
         facts.forget(self._work, system, forgotten)
-        holding.came(self._work, facts.give(self._work, system, message, identifiers))
+        sealed = facts.seal(self._work.border, system, identifiers)
+        holding.came(self._work, facts.give(self._work, message, sealed))
 
     def hold(self, message: int, awaits: Sequence[Awaited]) -> None:
         holding.hold(self._work, message, awaits)
@@ -151,8 +153,16 @@ class SqliteTransaction:
     def clear_doubt(self, message: int) -> None:
         claiming.clear_doubt(self._work, message)
 
-    def settle(self, message: int, outcome: Outcome, now: datetime, *, attempt: int = 0) -> Settled:
-        return settling.settle(self._work, message, outcome, now, attempt)
+    def settle(
+        self,
+        message: int,
+        outcome: Outcome,
+        now: datetime,
+        *,
+        attempt: int = 0,
+        sealed: Sealed | None = None,
+    ) -> Settled:
+        return settling.settle(self._work, message, outcome, now, attempt, sealed)
 
     def leave_unknown(self, message: int, why: str, now: datetime) -> Settled:
         return deciding.leave_unknown(self._work, message, why, now)

@@ -165,7 +165,7 @@ class WaitingRoom:
         if not whole.open:
             reading = Reading(TRACECODE, codes=whole.codes)
             return self._complete(view, event, code, reading, judged)
-        with self.outbox.write() as tx:
+        with self.outbox.write(urgent=True) as tx:
             taken = tx.take_scan(view.submission, event.id, judged.counted.as_json())
             crash_point("waiting.before_scan")
         crash_point("waiting.after_scan")
@@ -180,7 +180,7 @@ class WaitingRoom:
         if self.authenticates(view) and not new.faults:
             self.cards.hold(view.submission, event)
         content = judged.counted.as_json() if judged.counted else {}
-        with self.outbox.write() as tx:
+        with self.outbox.write(urgent=True) as tx:
             taken = tx.take_scan(view.submission, event.id, content)
             if taken:
                 accepted = tx.fulfil(view.submission, new)
@@ -242,7 +242,7 @@ class WaitingRoom:
         addressed = Addressed(target.system, target.transaction, dict(target.data), speaker.folder)
         reading = Reading(kind, code.text, values)
         new = unasked(event, addressed, reading, speaker.adapter, speaker.preparation)
-        with self.outbox.write() as tx:
+        with self.outbox.write(urgent=True) as tx:
             accepted = tx.accept(new)
             crash_point("waiting.before_unasked")
         crash_point("waiting.after_unasked")
@@ -273,8 +273,7 @@ class WaitingRoom:
 
     # -- small things ---------------------------------------------------------------------------------
     def _known(self, event: Event) -> bool:
-        with self.outbox.write() as tx:
-            return tx.scan_known(event.id)
+        return self.outbox.scan_known(event.id)
 
     def _told(self, receipts: list[tuple[NewSubmission, Accepted]]) -> None:
         lanes: set[LaneKey] = set()
