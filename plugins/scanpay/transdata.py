@@ -7,7 +7,8 @@ element, and within itself once more (``<orderdata><orderdata>…``), as "xml �
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 from xml.etree.ElementTree import ParseError
 from xml.sax.saxutils import escape
@@ -29,6 +30,8 @@ MOST_ELEMENTS: Final = 60_000
 """An order of a thousand items has half as many."""
 _MOST_TAGS: Final = 2 * MOST_ELEMENTS + 1_000
 """Counted before anything is parsed: opened, closed, and some comments."""
+_LONG_TAG: Final = re.compile(r"<(?!!\[CDATA\[)[^<>]{2048}")
+"""The document's elements have no attributes at all; a parser spends seconds on a million of them."""
 
 
 def write(fields: Sequence[FieldSpec], data: JsonObject) -> str:
@@ -64,7 +67,7 @@ def read(text: str, fields: Sequence[FieldSpec]) -> JsonObject:
 def parse(text: str) -> JsonObject:
     """One element as ``{name: value}``; a value is a text, an object or a list of rows. Raises
     AnswerRejected."""
-    if len(text) > MOST_CHARACTERS or text.count("<") > _MOST_TAGS:
+    if len(text) > MOST_CHARACTERS or text.count("<") > _MOST_TAGS or _LONG_TAG.search(text):
         raise answer_refused("平台返回的 XML 过大", "xml too large")
     target = _Target()
     parser = DefusedXMLParser(target=target, forbid_dtd=True)
@@ -88,8 +91,8 @@ class _Target:
         self._open: list[tuple[str, list[str], list[tuple[str, Json]]]] = []
         self._count = 0
 
-    def start(self, tag: str, _attributes: object) -> None:
-        self._count += 1
+    def start(self, tag: str, attributes: Mapping[str, str]) -> None:
+        self._count += 1 + len(attributes)
         if len(self._open) >= MOST_DEPTH or self._count > MOST_ELEMENTS:
             raise answer_refused("平台返回的 XML 嵌套过深或元素过多", "xml too deep or too many")
         self._open.append((tag.rpartition("}")[2].lower(), [], []))

@@ -24,6 +24,11 @@ PAID = CATALOG.transaction("ST007")
 AT_ONCE_S = 0.1
 """Of processor time: a busy machine must not decide."""
 
+
+def _attributes(many: int) -> str:
+    return " ".join(f"a{n}='x'" for n in range(many))
+
+
 LAUGHS = "<!DOCTYPE t [<!ENTITY a 'ha'>" + "".join(
     f"<!ENTITY {chr(98 + n)} '{f'&{chr(97 + n)};' * 10}'>" for n in range(12)
 )
@@ -43,6 +48,8 @@ ATTACKS = {
     "nested without end": "<a>" * 100_000,
     "nested a hundred deep": f"<transdata>{'<a>' * 100}{'</a>' * 100}</transdata>",
     "too many elements": f"<transdata>{'<a/>' * 1_000_000}</transdata>",
+    "a million attributes": f"<transdata {_attributes(1_000_000)}/>",
+    "attributes of many elements": f"<transdata>{f'<b {_attributes(100)}/>' * 1_000}</transdata>",
     "cut": "<transdata><orderid>1</orderid>",
     "two roots": "<transdata/><transdata/>",
     "no XML": "orderid",
