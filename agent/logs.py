@@ -17,7 +17,8 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterable, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -117,6 +118,26 @@ def configure(
 def close() -> None:
     """Flush and close every handler; later lines go nowhere."""
     _install([logging.NullHandler()], "info")
+
+
+@contextmanager
+def strays_caught() -> Iterator[None]:
+    """What ends a thread that nobody watches, or is raised where nobody can catch it, goes to the log as any
+    exception does: Python would write its text, which may quote a person, to standard error."""
+
+    def thread_ended(told: threading.ExceptHookArgs) -> None:
+        name = told.thread.name if told.thread else ""
+        get_logger(__name__).error("thread ended by an error", thread_name=name, exc_info=told.exc_value)
+
+    def not_raisable(told: sys.UnraisableHookArgs) -> None:
+        get_logger(__name__).error("error where none can be raised", exc_info=told.exc_value)
+
+    former = threading.excepthook, sys.unraisablehook
+    threading.excepthook, sys.unraisablehook = thread_ended, not_raisable
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = former
 
 
 def _install(handlers: list[logging.Handler], level: str) -> None:

@@ -1,7 +1,8 @@
 """Takes personal data and key material out of what is about to be logged.
 
-Values go by their field's code, wherever it stands; everything else is searched for what cannot be
-told apart by a name: identity numbers, card and telephone numbers, keys, passwords in addresses.
+Values go by their field's code, wherever it stands, in texts too (JSON, a form, XML, Python's own spelling of
+a dict); everything else is searched for what cannot be told apart by a name: identity numbers, card and
+telephone numbers, keys, passwords in addresses.
 """
 
 from __future__ import annotations
@@ -55,6 +56,16 @@ _SUSPICIOUS: Final = re.compile(r"-----BEGIN |://|\d(?:[ -]?\d){10}|[0-9A-Za-z+/
 """Matches every text that some pattern matches, in a fraction of their time; most texts it does not."""
 
 
+_NAMED: Final = re.compile(
+    r"""<([A-Za-z_]\w{1,39})(?:\s[^<>]{0,200})?>      # XML: a start tag
+    |(?<!\w)([A-Za-z_]\w{1,39})\\{0,15}["']?\s{0,8}[:=]\s{0,8}  # code=value, "code": value, also escaped""",
+    re.VERBOSE,
+)
+"""Every repetition has a limit: whatever the text, the search stays linear."""
+_QUOTE: Final = re.compile(r"""\\*["']""")
+_BARE_END: Final = re.compile(r"[,;&<\n\]})]")
+
+
 class Masker:
     """Masks values. ``codes`` may grow while others read: a catalog is read when it is first used."""
 
@@ -83,7 +94,7 @@ class Masker:
         if value is None or isinstance(value, bool | float):
             return value
         if isinstance(value, str) and not isinstance(value, Enum):
-            return masked_text(value)
+            return self.text(value)
         if isinstance(value, int) and not isinstance(value, Enum):
             return value if masked_text(str(value)) == str(value) else MASK
         if depth > _DEEPEST:
@@ -92,7 +103,42 @@ class Masker:
             return self.mapping(value, depth)
         if isinstance(value, list | tuple | set | frozenset):
             return [self.value(item, depth + 1) for item in value]
-        return _other(value)
+        return self.text(_other(value))
+
+    def text(self, text: str) -> str:
+        """:func:`masked_text` without the values that stand behind a code."""
+        text = masked_text(text)
+        shown: list[str] = []
+        done = 0
+        for named in _NAMED.finditer(text):
+            if named.end() > done and (named[1] or named[2]).lower() in self._codes:
+                shown += (text[done : named.end()], MASK)
+                done = _value_end(text, named.end(), tag=named[1] is not None)
+        return "".join((*shown, text[done:])) if shown else text
+
+
+def _value_end(text: str, start: int, *, tag: bool) -> int:
+    """Where a value that begins at ``start`` ends; of what is nested, or cut short, the end of the text."""
+    if tag:
+        end = text.find("<", start)
+        return end if end >= 0 else len(text)
+    quote = _QUOTE.match(text, start)
+    if quote:
+        end = _closing(text, quote)
+        return end if end >= 0 else len(text)
+    if text[start : start + 1] in {"[", "{", "("}:
+        return len(text)
+    bare = _BARE_END.search(text, start)
+    return bare.start() if bare else len(text)
+
+
+def _closing(text: str, quote: re.Match[str]) -> int:
+    """The place behind the quote that ends a quoted value: one as much escaped as that which began it."""
+    mark = quote.group()
+    place = text.find(mark, quote.end())
+    while place >= 0 and text[place - 1] == "\\":
+        place = text.find(mark, place + 1)
+    return place if place < 0 else place + len(mark)
 
 
 def masked_text(text: str) -> str:

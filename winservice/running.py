@@ -47,7 +47,8 @@ def run(
         if keeper is not None:
             keeper.connect_all()
             daemon.supervisor.run("shares", keeper.run, keeper.wakeup)
-        serve(daemon)
+        with logs.strays_caught():
+            serve(daemon)
     except Exception:
         log.exception("service ended by an error")
         raise

@@ -46,7 +46,8 @@ def command(session: Session, keys_from_stdin: bool) -> None:
     from agent.service.systemd import manager_of
 
     try:
-        run(config, registry, ring, manager_of(os.environ, clock), glances)
+        with logs.strays_caught():
+            run(config, registry, ring, manager_of(os.environ, clock), glances)
     except Exception:
         logs.get_logger(__name__).exception("agent ended by an error")
         raise

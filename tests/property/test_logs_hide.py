@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -76,6 +78,15 @@ FIELDS: tuple[Callable[[str, Any], None], ...] = (
     lambda code, value: log.error("x", details={code.lower(): value}),
     lambda code, value: _raise(AgentError("失败", details={"row": {code: value}})),
     lambda code, value: logging.getLogger("agent.other").warning("x", extra={code: value}),
+    lambda code, value: logging.getLogger("requests").warning("sent %s", {"rows": [{code: value}]}),
+    lambda code, value: logging.getLogger("requests").warning("sent %r", json.dumps({code: value})),
+    lambda code, value: log.info(f"sent {json.dumps({'rows': [{code: value}]}, ensure_ascii=False)} at last"),
+    lambda code, value: log.info("x", note=json.dumps(json.dumps({code: value}), ensure_ascii=True)),
+    lambda code, value: log.info("x", form=f"a=1&{code}={value}&b=2"),
+    lambda code, value: log.info("x", xml=f"<r><{code} n='1'>{value}</{code}></r>"),
+    lambda code, value: log.info("x", odd=Odd(str({code.upper(): [value, value]}))),
+    lambda code, value: _raise(AgentError(f"失败：{ {code: value} }")),
+    lambda code, value: _raise(SubmissionInvalid([Fault("/data", "rule", f"{code}={value}")])),
 )
 TEXTS: tuple[Callable[[str], None], ...] = (
     lambda value: log.info(f"said {value} aloud"),
@@ -109,6 +120,29 @@ def test_what_looks_like_a_secret_is_never_written_in_any_text(
 ) -> None:
     way(value)
     assert not _told(value, written())
+
+
+def test_a_thread_that_dies_unwatched_tells_the_log_where_and_nobody_what(
+    written: Callable[[], str], capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ValueError("秘密病人 510101199001011234")
+
+    class Closing:
+        def __del__(self) -> None:
+            fail()
+
+    hooks = threading.excepthook, sys.unraisablehook
+    with logs.strays_caught():
+        thread = threading.Thread(target=fail, name="pump")
+        thread.start()
+        thread.join()
+        Closing()
+    assert (threading.excepthook, sys.unraisablehook) == hooks
+    first, second = (json.loads(line) for line in written().splitlines())
+    assert (first["event"], first["thread_name"]) == ("thread ended by an error", "pump")
+    assert second["exception"][0]["type"] == "builtins.ValueError"
+    assert "秘密病人" not in written() + "".join(capfd.readouterr())
 
 
 def test_an_amount_of_a_sensitive_field_is_not_written_either(written: Callable[[], str]) -> None:

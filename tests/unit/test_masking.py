@@ -138,3 +138,32 @@ def test_a_structure_without_end_is_cut_off() -> None:
     endless: dict[str, object] = {}
     endless["again"] = endless
     assert MASK in json.dumps(Masker().mapping(endless))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ('{"aac003": "测试甲", "n": 1}', '{"aac003": ***, "n": 1}'),
+        ("{'aac003': '测试甲', 'n': 1}", "{'aac003': ***, 'n': 1}"),
+        ('"{\\"aac003\\": \\"测试甲\\", \\"n\\": 1}"', '"{\\"aac003\\": ***, \\"n\\": 1}"'),
+        ('{"aac003": "测\\"试甲", "n": 1}', '{"aac003": ***, "n": 1}'),
+        ("a=1&AAC003=测试 甲&b=2", "a=1&AAC003=***&b=2"),
+        ("<r><aac003>测试甲</aac003><b>2</b></r>", "<r><aac003>***</aac003><b>2</b></r>"),
+        ('{"aac003": ["测试甲", "测试乙"]}', '{"aac003": ***'),
+        ('{"aac003": "测试甲', '{"aac003": ***'),
+        ("aac003:测试甲\nnext", "aac003:***\nnext"),
+        ("aac0031=1 xaac003=2 aac003", "aac0031=1 xaac003=2 aac003"),
+        ("at 08:30:00 http://host/ C:\\x n=3", "at 08:30:00 http://host/ C:\\x n=3"),
+    ],
+)
+def test_a_value_behind_its_code_in_a_text_goes_and_the_rest_stays(text: str, shown: str) -> None:
+    assert Masker(["aac003"]).value(text) == shown
+
+
+@pytest.mark.parametrize(
+    "text", ["n" + "\\" * 200_000 + "=1", "<n " * 60_000, "n: '" * 50_000, "n " * 100_000]
+)
+@pytest.mark.timeout(10)
+def test_a_text_made_to_be_searched_for_ever_is_searched_in_no_time(text: str) -> None:
+    assert Masker(["aac003"]).value(text) == text
+    assert Masker(["aac003"]).value(f'aac003: "{text}') == "aac003: ***"
