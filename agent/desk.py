@@ -22,6 +22,7 @@ from agent.events import JsonObject
 from agent.key_material import key_uses
 from agent.logs import get_logger
 from agent.records import RecordHandlers
+from agent.sources.base import Condition, SourceState
 from agent.waiting.handlers import StationHandlers
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ class Desk:
         return {
             "now": now.isoformat(),
             "systems": [self._system(name) for name in sorted(daemon.systems)],
-            "folders": [_folder(intake.folder, intake.source.state()) for intake in daemon.intakes],
+            "folders": [_folder(intake) for intake in daemon.intakes],
             "messages": [
                 {"lane": lane, "state": state, "count": count}
                 for (lane, state), count in sorted(daemon.outbox.counts().items())
@@ -220,8 +221,11 @@ class Desk:
         }
 
 
-def _folder(name: str, state: Any) -> JsonObject:
-    return {"name": name, "condition": state.condition.value, "sentence": state.sentence}
+def _folder(intake: FolderIntake) -> JsonObject:
+    state = intake.source.state()
+    if intake.trouble:
+        state = SourceState(Condition.WAITING, intake.trouble)
+    return {"name": intake.folder, "condition": state.condition.value, "sentence": state.sentence}
 
 
 def _plain(values: Mapping[str, Any]) -> JsonObject:

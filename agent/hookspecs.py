@@ -120,6 +120,8 @@ class Option:
     choices: tuple[str, ...] = ()
     pattern: str = ""
     example: str = ""
+    inbound: bool = False
+    """An address of ours that the system calls: a check does not try it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ def choose(tx: Transaction, outbox: Outbox, system: str, name: str, act: str) ->
     """The one submission that the act is for, or why there is none."""
     found = list(_meant(tx, outbox, system, name))
     if not found:
-        return Fault("", UNKNOWN_ID, f"没有 id 为 {name} 的提交")
+        return Fault(
+            "", UNKNOWN_ID, f"本系统没有 id 为 {name} 的提交，请核对 id，并确认放进了原提交的收件文件夹"
+        )
     fitting = found if len(found) == 1 else [target for target in found if target.allows(act)]
     if not fitting:
         return TOO_LATE if act == "cancel" else NOTHING_OPEN

@@ -15,6 +15,7 @@ from math import inf
 
 from agent import pulse
 from agent.clock import Clock
+from agent.disk import reason
 from agent.errors import AgentError, StoreError, SubmissionInvalid
 from agent.faults import crash_point
 from agent.hookspecs import Preparation, ProtocolAdapter
@@ -64,6 +65,8 @@ class FolderIntake:
     _again_at: float = field(default=0.0, init=False)
     drained: bool = field(default=False, init=False)
     """Since the start everything that lay in the folder was taken and committed once."""
+    trouble: str = field(default="", init=False)
+    """Why nothing is taken in for the moment, in Chinese; "" when nothing is in the way."""
 
     def __post_init__(self) -> None:
         self._preparer = Preparer(self.folder, self.source, self.rules, self.adapter, self.preparation)
@@ -110,9 +113,12 @@ class FolderIntake:
             log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
         except StoreError as error:
             log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
+            self.trouble = f"暂停收件，恢复后自动继续：{error.message}；{error.hint}"
         except OSError as error:
             log.error("the operating system refused", folder=self.folder, errno=error.errno)
+            self.trouble = f"暂停收件，恢复后自动继续：{reason(error)}"
         else:
+            self.trouble = ""
             return moved
         self._again_at = self.clock.monotonic() + RETRY_S
         return False

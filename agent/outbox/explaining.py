@@ -32,12 +32,14 @@ _STATES = {
 
 
 def sentence(
-    state: str, replaced_by: str, faults: int, blockers: Sequence[Blocker], expired_says: str
+    state: str, replaced_by: str, faults: Sequence[JsonObject], blockers: Sequence[Blocker], expired_says: str
 ) -> str:
     """The sentence for states that no system's answer explains; "" for the others."""
     match state:
+        case State.INVALID if any(str(fault["rule"]).startswith("control") for fault in faults):
+            return "控制文件没有执行，原提交保持不变；原因见 errors"
         case State.INVALID:
-            return f"提交内容有 {faults} 处错误，未发送；请按 errors 逐条修改后重新提交"
+            return f"提交内容有 {len(faults)} 处错误，未发送；请按 errors 逐条修改后重新提交"
         case State.EXPIRED:
             return expired_says or "已超过有效期，未发送，也不会再发送"
         case State.CANCELLED if replaced_by:

@@ -67,7 +67,7 @@ def compose(story: Story) -> JsonObject:
     """The result's JSON object."""
     decisive = _decisive(story)
     faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
-    told = sentence(story.state, story.replaced_by, len(faults), story.blockers, story.expired_says)
+    told = sentence(story.state, story.replaced_by, faults, story.blockers, story.expired_says)
     if story.wants:
         told = f"等待附件 {'、'.join(story.wants)} 放入同一文件夹"
     told = story.awaits or told

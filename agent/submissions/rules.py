@@ -77,7 +77,7 @@ class ReadingRules:
 
 class ReadFailure(SubmissionInvalid):
     """A file that is no submission. ``transaction`` and ``id`` are what could be read of them, or "".
-    ``rest`` is there when the business data is undamaged: it may have faults of its own, which are told too."""
+    ``rest`` is there when the business data is undamaged: it may have faults of its own, told too."""
 
     def __init__(
         self,

@@ -68,6 +68,7 @@ OPTIONS: Final = (
         "交易结果通知地址 backurl：接口规定必填，不接收通知时也要填",
         required=True,
         example="http://10.0.0.2:8080/callback",
+        inbound=True,
     ),
     Option("orderovertime", "integer", "订单超时时间（分钟）：提交内容未填时使用", default=5),
     Option(

@@ -50,3 +50,27 @@ def test_a_closed_port_is_an_error_with_a_hint():
         (finding,) = check(taken.getsockname()[1])
     assert finding.level is Level.ERROR
     assert finding.hint
+
+
+def test_an_address_that_the_platform_calls_is_not_tried():
+    options = {"url": "http://127.0.0.1:1/", "backurl": "http://127.0.0.1:1/callback"}
+    system = SystemConfig("scanpay", options)
+    (finding,) = check_reach(system, Registry().protocol("scanpay"), QUICK)
+    assert finding.subject == "scanpay.url"
+
+
+def hang_up(listening):
+    connection, _ = listening.accept()
+    connection.recv(1)
+    connection.close()
+
+
+def test_a_connection_without_an_answer_tells_of_address_and_proxy_not_of_transactions():
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=hang_up, args=[listening])
+        thread.start()
+        (finding,) = check(listening.getsockname()[1])
+        thread.join()
+    assert finding.level is Level.ERROR
+    assert "没有得到 HTTP 应答" in finding.message
+    assert "https://" in finding.hint

@@ -231,3 +231,11 @@ def test_a_rejection_that_cancels_the_rest_decides_the_parked_part_too(bench):
     decide(bench, "F1.resolve.json", REJECTED)
     assert [world.state(number) for number in world.numbers(stored)] == [State.REJECTED, State.CANCELLED]
     assert (bench.archived(), bench.rejected()) == (["F1.resolve.json"], [])
+
+
+def test_a_control_file_that_is_refused_is_not_called_a_submission_with_errors(bench):
+    bench.drop("X.cancel", b"")
+    bench.look()
+    bench.clock.advance(30)
+    (reply,) = bench.outbox.due_replies(bench.clock.now(), 100)
+    assert reply.result["message"] == "控制文件没有执行，原提交保持不变；原因见 errors"

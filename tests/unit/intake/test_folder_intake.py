@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from agent.errors import SubmissionInvalid
+from agent.errors import StoreFull, SubmissionInvalid
 from agent.outbox.model import Receipt, State
 from agent.sources import SourceError
 from tests.unit.intake.inbox_bench import LANE, admission_file, fee_file
@@ -377,3 +377,19 @@ def test_a_file_whose_preparation_the_stop_cut_short_is_not_answered_but_read_ag
     bench.restart()
     bench.look()
     assert (bench.ids(), bench.archived(), bench.rejected()) == (["A1"], ["A1.json"], [])
+
+
+def test_a_full_disk_is_told_until_files_are_taken_in_again(bench, monkeypatch):
+    bench.admit("A1")
+    with monkeypatch.context() as full:
+
+        def refuse(*_arguments, **_options):
+            raise StoreFull("磁盘已满", hint="请清理磁盘")
+
+        full.setattr(bench.outbox, "write", refuse)
+        bench.step_for(2.1)
+        assert "磁盘已满" in bench.intake.trouble
+        assert "请清理磁盘" in bench.intake.trouble
+    bench.look()
+    assert bench.ids() == ["A1"]
+    assert bench.intake.trouble == ""
