@@ -47,8 +47,7 @@ from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.numbers import Numbers
 from agent.outbox.base import Outbox, Transaction
-from agent.outbox.model import Head, Settled
-from agent.outbox.outcomes import Sealed
+from agent.outbox.model import Head, SealedOutcome, Settled
 
 log = get_logger("agent.dispatch")
 
@@ -131,7 +130,7 @@ class Lane:
         if self.other is not None:
             self.other.set()
 
-    def _sealed(self, head: Head, decision: Decision) -> Sealed | None:
+    def _sealed(self, head: Head, decision: Decision) -> SealedOutcome | None:
         """What the commit will store. What cannot be sealed cannot be stored either: the commit says so."""
         if not isinstance(decision, Settle):
             return None
@@ -142,7 +141,7 @@ class Lane:
             return None
 
     def _record(
-        self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool, sealed: Sealed | None
+        self, tx: Transaction, step: Send, decision: Decision, *, last_try: bool, sealed: SealedOutcome | None
     ) -> None:
         if isinstance(decision, Settle) and self._left_an_orphan(step):
             tx.warn(step.head.message, (ORPHANED,))

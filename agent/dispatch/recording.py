@@ -18,14 +18,19 @@ from agent.dispatch.judgement import (
 from agent.dispatch.steps import Send
 from agent.errors import StoreDamaged, StoreError, StoreFull, StoreLocked
 from agent.outbox.base import Transaction
-from agent.outbox.model import Settled
-from agent.outbox.outcomes import Sealed
+from agent.outbox.model import SealedOutcome, Settled
 
 PARKED = "多次发送都没有成功，而平台连接正常；请检查这笔业务的内容，处理后重新发送或取消"
 
 
 def record_decision(
-    tx: Transaction, step: Send, decision: Decision, now: datetime, *, last_try: bool, sealed: Sealed | None
+    tx: Transaction,
+    step: Send,
+    decision: Decision,
+    now: datetime,
+    *,
+    last_try: bool,
+    sealed: SealedOutcome | None,
 ) -> tuple[Settled, ...]:
     """What ended by it. ``last_try``: it failed again and again while the endpoint is well."""
     message, attempt = step.head.message, step.attempt.number

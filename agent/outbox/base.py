@@ -44,11 +44,11 @@ from agent.outbox.model import (
     NewSubmission,
     Registered,
     ReplyAddress,
+    SealedOutcome,
     Settled,
     State,
     WaitView,
 )
-from agent.outbox.outcomes import Sealed
 
 Resolved = Callable[[str, Draft, Mapping[str, str], JsonObject], Outcome]
 """What a message yields that a person knows to be accepted: system, draft, wire ids, given data."""
@@ -210,7 +210,7 @@ class Transaction(Protocol):
         now: datetime,
         *,
         attempt: int = 0,
-        sealed: Sealed | None = None,
+        sealed: SealedOutcome | None = None,
     ) -> Settled:
         """Store an outcome accepted, partial or rejected with its facts, names of scopes, slots and
         follow-ups, release whom facts held, release or block what follows, and make the submission's
@@ -348,7 +348,7 @@ class Outbox(Protocol):
         Raises StoreFull, StoreDamaged."""
         ...
 
-    def seal(self, system: str, message: int, outcome: Outcome) -> Sealed:
+    def seal(self, system: str, message: int, outcome: Outcome) -> SealedOutcome:
         """Seal what an outcome will store; needs no transaction, so that nobody waits for it."""
         ...
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from agent.events import Forget, Identifier
+from agent.outbox.model import SealedFacts
 from agent.outbox.sealed import Border
 from agent.outbox.work import Row, Work
 
@@ -17,14 +18,6 @@ _UNNAMED = b""
 """The member key of a fact without a member."""
 
 Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SealedFacts:
-    """``rows`` are (group, member, value, content); ``words`` lead from each word of a key to its group."""
-
-    rows: tuple[tuple[bytes, bytes, bytes, bytes], ...]
-    words: frozenset[tuple[bytes, bytes]]
 
 
 def group_key(work: Work, system: str, kind: str, key: Key) -> bytes:

@@ -332,3 +332,20 @@ class FactView:
     member: str = field(repr=False)
     value: str = field(repr=False)
     message: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFacts:
+    """As they are stored: ``rows`` are (group, member, value, content), ``words`` lead from each word of a
+    key to its group."""
+
+    rows: tuple[tuple[bytes, bytes, bytes, bytes], ...] = field(repr=False)
+    words: frozenset[tuple[bytes, bytes]] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SealedOutcome:
+    """What the outcome of one message stores, sealed before its commit."""
+
+    answer: bytes = field(repr=False)
+    facts: SealedFacts

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 from agent.events import Outcome
 from agent.outbox import facts
 from agent.outbox.answers import seal_answer
-from agent.outbox.facts import SealedFacts
+from agent.outbox.model import SealedOutcome
 from agent.outbox.sealed import Border
 
 
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    """For one message."""
-
-    answer: bytes = field(repr=False)
-    facts: SealedFacts = field(repr=False)
-
-
-def seal(border: Border, system: str, message: int, outcome: Outcome) -> Sealed:
+def seal(border: Border, system: str, message: int, outcome: Outcome) -> SealedOutcome:
     """Needs no database."""
-    return Sealed(seal_answer(border, message, outcome), facts.seal(border, system, outcome.identifiers))
+    answer = seal_answer(border, message, outcome)
+    return SealedOutcome(answer, facts.seal(border, system, outcome.identifiers))

@@ -9,10 +9,9 @@ from agent.errors import Fault, StoreError
 from agent.events import Draft, Outcome, Scope, Verdict
 from agent.outbox import blocking, contents, facts, holding, receiving, scopes, storing
 from agent.outbox.answers import put_answer, store_answer
-from agent.outbox.facts import SealedFacts
-from agent.outbox.model import IN_CHAIN, AttemptState, Settled, State
+from agent.outbox.model import IN_CHAIN, AttemptState, SealedFacts, SealedOutcome, Settled, State
 from agent.outbox.moments import to_micros
-from agent.outbox.outcomes import Sealed, seal
+from agent.outbox.outcomes import seal
 from agent.outbox.scopes import SHARED, Held, Place
 from agent.outbox.states import check_move
 from agent.outbox.storing import Owner
@@ -30,7 +29,12 @@ _FLYING = frozenset({State.IN_FLIGHT, State.INQUIRING})
 
 # -- outcomes ------------------------------------------------------------------------------------
 def settle(
-    work: Work, number: int, outcome: Outcome, now: datetime, attempt: int, sealed: Sealed | None = None
+    work: Work,
+    number: int,
+    outcome: Outcome,
+    now: datetime,
+    attempt: int,
+    sealed: SealedOutcome | None = None,
 ) -> Settled:
     state = _ENDS.get(outcome.verdict)
     if state is None:

@@ -28,9 +28,9 @@ from agent.outbox.model import (
     LeftDownload,
     MessageView,
     ReplyAddress,
+    SealedOutcome,
     WaitView,
 )
-from agent.outbox.outcomes import Sealed
 from agent.outbox.ownership import take_ownership
 from agent.outbox.reading import Reader
 from agent.outbox.recovery import recover
@@ -111,7 +111,7 @@ class SqliteOutbox:
             yield
             auditing.flush(self._work)
 
-    def seal(self, system: str, message: int, outcome: Outcome) -> Sealed:
+    def seal(self, system: str, message: int, outcome: Outcome) -> SealedOutcome:
         return outcomes.seal(self._work.border, system, message, outcome)
 
     def note_replied(self, replies: Iterable[tuple[int, int]]) -> None:

@@ -36,10 +36,10 @@ from agent.outbox.model import (
     NewSubmission,
     Registered,
     ReplyAddress,
+    SealedOutcome,
     Settled,
     State,
 )
-from agent.outbox.outcomes import Sealed
 from agent.outbox.work import Details, Work
 
 
@@ -160,7 +160,7 @@ class SqliteTransaction:
         now: datetime,
         *,
         attempt: int = 0,
-        sealed: Sealed | None = None,
+        sealed: SealedOutcome | None = None,
     ) -> Settled:
         return settling.settle(self._work, message, outcome, now, attempt, sealed)
 
