@@ -388,6 +388,7 @@ def test_a_full_disk_is_told_until_files_are_taken_in_again(bench, monkeypatch):
 
         full.setattr(bench.outbox, "write", refuse)
         bench.step_for(2.1)
+        bench.step_for(2.1)
         assert "磁盘已满" in bench.intake.trouble
         assert "请清理磁盘" in bench.intake.trouble
     bench.look()
