@@ -58,7 +58,7 @@ class CardStation:
             self.stopping,
             self.states.put,
         )
-        self._thread = threading.Thread(target=self.source.run)
+        self._thread = threading.Thread(target=self.source.run, daemon=True)
         self._thread.start()
 
     def _take(self, event: Event) -> ScanVerdict:

@@ -55,7 +55,7 @@ class Station:
             clock,
             self.stopping,
         )
-        self._thread = threading.Thread(target=self.source.run)
+        self._thread = threading.Thread(target=self.source.run, daemon=True)
         self._thread.start()
 
     def _take(self, event: Event) -> ScanVerdict:
