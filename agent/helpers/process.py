@@ -1,4 +1,5 @@
-"""One run of a helper: its process, and the lines that it writes, read on a thread of their own."""
+"""One run of a helper: its process, and its lines both ways, each on a thread of their own: a helper that
+neither reads nor writes must hold up nobody for longer than a call may take."""
 
 from __future__ import annotations
 
@@ -45,6 +46,7 @@ class HelperRun:
         self._clock = clock
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._arrived = threading.Event()
+        self._outgoing: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._process = subprocess.Popen(  # noqa: S603 - the configured command, no shell
             settings.command,
             cwd=settings.folder,
@@ -55,6 +57,8 @@ class HelperRun:
         )
         self._reader = threading.Thread(target=self._read, name=f"helper {settings.name}", daemon=True)
         self._reader.start()
+        self._writer = threading.Thread(target=self._send, name=f"to helper {settings.name}", daemon=True)
+        self._writer.start()
 
     @property
     def process_id(self) -> int:
@@ -65,13 +69,8 @@ class HelperRun:
         return self._process.poll() is None
 
     def write(self, message: dict[str, Any]) -> None:
-        """Raises HelperDied."""
-        line = json.dumps(message, ensure_ascii=True).encode("ascii") + b"\n"
-        try:
-            _pipe(self._process.stdin).write(line)
-            _pipe(self._process.stdin).flush()
-        except OSError:
-            raise died(self._name) from None
+        """Hand the message over: a helper that does not read it costs :meth:`read` its time limit only."""
+        self._outgoing.put(json.dumps(message, ensure_ascii=True).encode("ascii") + b"\n")
 
     def read(self, within_s: float) -> dict[str, Any]:
         """The next line. Raises HelperTimedOut, and HelperDied for the end or what is no message."""
@@ -93,13 +92,13 @@ class HelperRun:
 
     def end(self) -> None:
         """End the process, kindly at first: the end of its input ends it, also within a call."""
-        with contextlib.suppress(OSError):
-            _pipe(self._process.stdin).close()
+        self._outgoing.put(None)
         try:
             self._process.wait(0.2)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(_ENDS_WITHIN_S)
+        self._writer.join(_ENDS_WITHIN_S)
         self._reader.join(_ENDS_WITHIN_S)
         _pipe(self._process.stdout).close()
 
@@ -120,6 +119,16 @@ class HelperRun:
             while (line := stdout.readline(MOST_BYTES)).endswith(b"\n"):
                 self._put(line)
         self._put(None)
+
+    def _send(self) -> None:
+        """Write what is handed over; the end of the helper's input is the last of it."""
+        stdin = _pipe(self._process.stdin)
+        with contextlib.suppress(OSError):
+            while (line := self._outgoing.get()) is not None:
+                stdin.write(line)
+                stdin.flush()
+        with contextlib.suppress(OSError):
+            stdin.close()
 
     def _put(self, line: bytes | None) -> None:
         self._lines.put(line)

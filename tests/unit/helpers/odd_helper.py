@@ -59,6 +59,10 @@ if __name__ == "__main__":
     mode = sys.argv[1] if len(sys.argv) > 1 else ""
     if mode == "deaf":
         threading.Event().wait()
+    if mode == "unread":
+        sys.stdout.write('{"ready": 1, "helper": "odd"}\n')
+        sys.stdout.flush()
+        threading.Event().wait()
     if mode == "garbage":
         sys.stdout.write("Loading driver ...\n")
         sys.stdout.flush()

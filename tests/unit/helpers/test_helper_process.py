@@ -127,6 +127,15 @@ def test_a_helper_that_never_greets_is_ended() -> None:
     assert helper.process_id is None
 
 
+def test_a_helper_that_reads_nothing_costs_a_long_call_its_time_limit_only() -> None:
+    # More than any pipe holds: writing it never ends.
+    helper = odd("unread")
+    with pytest.raises(HelperTimedOut):
+        helper.call("add", {"a": "x" * 4_000_000, "b": ""}, within_s=0.5)
+    assert helper.process_id is None
+    helper.close()
+
+
 def test_failures_in_a_row_pause_the_next_start_until_the_clock_allows_it() -> None:
     clock = ManualClock()
     helper = HelperProcess(
