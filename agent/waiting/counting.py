@@ -82,7 +82,7 @@ class Tally:
             says = "这种药的数量已经扫够了" if known else "这盒药不在正在等待的清单中，请核对药品"
             return Judged(ScanVerdict.WRONG_KIND, says)
         counted = Counted(item.row, code.text, code.identity, code.drug)
-        number, name = self.count(item) + 1, item.name or f"第 {item.row + 1} 行"
+        number, name = self.count(item) + 1, item.name or f"第 {item.row} 行（从 0 数起）"
         return Judged(ScanVerdict.TAKEN, f"{name}：第 {number} 个，共 {item.count} 个", counted)
 
     def _goal(self, code: Code, chosen: int | None) -> WaitItem | None:
@@ -90,9 +90,14 @@ class Tally:
         if own:
             return next((item for item in own if item.row == chosen), own[0])
         shown = self.shown(chosen)
-        if shown is None or any(len(drug) == len(code.drug) for drug in self._drugs(shown)):
-            return None
-        return shown
+        return None if shown is None or self._belongs_elsewhere(code.drug, shown, chosen) else shown
+
+    def _belongs_elsewhere(self, drug: str, shown: WaitItem, chosen: int | None) -> bool:
+        """Declared for items that are full: only a person says that more belong to another."""
+        declared = bool(drug) and any(item.drug == drug for item in self.items)
+        if declared and shown.row != chosen:
+            return True
+        return any(len(known) == len(drug) for known in self._drugs(shown))
 
     def _drugs(self, item: WaitItem) -> frozenset[str]:
         """What names its medicine: declared, or said by its codes; 药品标识码, GTIN, or both."""

@@ -96,6 +96,16 @@ def test_a_code_that_does_not_say_its_medicine_as_the_item_does_goes_to_the_show
     assert tally.count(items[1]) == 1
 
 
+def test_a_medicine_whose_item_is_full_goes_to_no_other_item_unless_a_person_says_so() -> None:
+    items = (WaitItem(0, 1, A), WaitItem(1, 2))
+    tally, judged = scanned(items, box(A, 1), box(A, 2))
+    assert (judged[1].verdict, judged[1].counted) == (ScanVerdict.WRONG_KIND, None)
+    assert "扫够" in judged[1].says
+    chosen = tally.judge(box(A, 2), 1)
+    assert chosen.counted is not None
+    assert chosen.counted.row == 1
+
+
 def test_an_item_is_known_by_what_was_declared_and_by_what_its_codes_said() -> None:
     items = (WaitItem(0, 1, B), WaitItem(1, 3, A))
     tally, _ = scanned(items, code(f"]d201{GTIN_A}21SER1"), chosen=1)
