@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from agent.errors import ConfigurationError
 from agent.service.host import NAME, Installation, ServiceFailed, ServiceState
-from agent.service.windows_access import access_commands
+from agent.service.windows_access import access_commands, demand_own_folder
 
 if TYPE_CHECKING:
     from agent.config.model import AgentConfig
@@ -132,6 +132,7 @@ class WindowsHost:
 
     def install(self, wanted: Installation) -> list[str]:
         config = self.load(wanted.config)
+        demand_own_folder(config)
         plan = self._plan(wanted)
         done = list(self._groups(wanted, config))
         if wanted.account:
@@ -145,6 +146,7 @@ class WindowsHost:
 
     def update(self, wanted: Installation) -> list[str]:
         config = self.load(wanted.config)
+        demand_own_folder(config)
         plan = self._plan(wanted)
         running = self._call(self.port.state)[0] == "running"
         done = self.stop() if running else []

@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Final
 
+from agent.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from agent.config.model import AgentConfig
 
@@ -51,6 +53,21 @@ def access_commands(config: AgentConfig, account: str, his_group: str) -> Iterat
         yield (
             f"控制端口给 {config.control.operators}",
             opened(config.control.path.parent, config.control.operators, "RX"),
+        )
+
+
+def demand_own_folder(config: AgentConfig) -> None:
+    """What the operators may read must hold the control endpoint alone. Raises ConfigurationError."""
+    if not config.control.operators:
+        return
+    opened_to_them = Path(os.path.normpath(config.control.path.parent))
+    others = [config.data, config.log.file.parent, config.path.parent, config.downloads, config.scans]
+    for folder in config.folders:
+        others += [folder.inbox, folder.results, folder.taking, folder.archive, folder.rejected]
+    if any(Path(os.path.normpath(other)).is_relative_to(opened_to_them) for other in others):
+        raise ConfigurationError(
+            f"control.path 所在的文件夹 {opened_to_them} 里还有别的东西，不能给操作员组",
+            hint="请去掉 control.path，或让它单独在一个文件夹里，例如 control/endpoint",
         )
 
 

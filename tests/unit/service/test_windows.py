@@ -281,6 +281,18 @@ def test_operators_may_read_the_control_endpoint_and_only_when_a_group_is_named(
     assert "his-agent-operators" not in str(commands(wanted.config))
 
 
+@pytest.mark.parametrize("verb", ["install", "update"])
+def test_operators_are_given_no_folder_that_holds_more_than_the_endpoint(wanted, verb):
+    machine = Machine()
+    for path in ("endpoint", "../endpoint"):
+        wanted.config.write_text(CONFIG.replace("[control]", f'[control]\npath = "{path}"'), "utf-8")
+        with pytest.raises(ConfigurationError, match=r"control\.path"):
+            getattr(host(machine), verb)(wanted)
+    assert machine.calls == []
+    wanted.config.write_text(wanted.config.read_text("utf-8").replace("operators", "#operators"), "utf-8")
+    host(machine).install(wanted)
+
+
 def test_the_service_may_read_its_configuration_and_not_write_it(wanted):
     (command,) = [one for one in commands(wanted.config) if Path(one[1]) == wanted.config.parent]
     assert f"{VIRTUAL_ACCOUNT}:(OI)(CI)RX" in command
