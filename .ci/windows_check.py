@@ -473,6 +473,9 @@ def installed(station: Station) -> None:
     demand(station.state() == "running", "started and running")
     again = station.json("service", "start")
     demand(again == {"done": ["服务已在运行"]}, "starting it again is no error (1056)")
+    updated = station.json("service", "update")["done"]
+    demand(r"已更新服务，账户 NT SERVICE\his-agent" in updated, "an update keeps its account")
+    demand(station.state() == "running", "and it runs again after the update")
 
 
 def keys_arrive(station: Station, platform: Platform) -> None:

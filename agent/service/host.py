@@ -49,7 +49,8 @@ class ServiceHost(Protocol):
     def install(self, wanted: Installation) -> list[str]: ...
 
     def update(self, wanted: Installation) -> list[str]:
-        """As ``install`` for a service that is there; it is restarted if it was running."""
+        """As ``install`` for a service that is there; it is restarted if it was running. The account and
+        the devices stay as they are where nothing else is wanted."""
         ...
 
     def remove(self) -> list[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -67,7 +67,7 @@ class WindowsRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServicePlan:
-    """What the service manager is told to keep."""
+    """What the service manager is told to keep. A change leaves as it is what is empty."""
 
     command: str
     account: str
@@ -81,6 +81,10 @@ class WindowsPort(Protocol):
     def create(self, plan: ServicePlan) -> None: ...
 
     def change(self, plan: ServicePlan) -> None: ...
+
+    def account(self) -> str:
+        """Under which the service runs."""
+        ...
 
     def describe(self, text: str) -> None: ...
 
@@ -134,10 +138,7 @@ class WindowsHost:
         config = self.load(wanted.config)
         demand_own_folder(config)
         plan = self._plan(wanted)
-        done = list(self._groups(wanted, config))
-        if wanted.account:
-            self._call(lambda: self.port.allow_service_logon(wanted.account))
-            done.append(f"已允许 {wanted.account} 作为服务登录")
+        done = [*self._groups(wanted, config), *self._logon(wanted.account)]
         self._call(lambda: self.port.create(plan))
         done.append(f"已登记服务，账户 {plan.account}")
         done += self._settings()
@@ -147,14 +148,15 @@ class WindowsHost:
     def update(self, wanted: Installation) -> list[str]:
         config = self.load(wanted.config)
         demand_own_folder(config)
-        plan = self._plan(wanted)
+        plan = replace(self._plan(wanted), account=wanted.account)
         running = self._call(self.port.state)[0] == "running"
         done = self.stop() if running else []
-        done += self._groups(wanted, config)
+        done += [*self._groups(wanted, config), *self._logon(wanted.account)]
         self._call(lambda: self.port.change(plan))
-        done.append(f"已更新服务，账户 {plan.account}")
+        account = self._call(self.port.account)
+        done.append(f"已更新服务，账户 {account}")
         done += self._settings()
-        done += self._access(config, plan.account, wanted.his_group)
+        done += self._access(config, account, wanted.his_group)
         return done + (self.start() if running else [])
 
     def remove(self) -> list[str]:
@@ -206,6 +208,11 @@ class WindowsHost:
             dependencies=(SMART_CARDS,) if wanted.cards else (),
             password=wanted.password,
         )
+
+    def _logon(self, account: str) -> Iterator[str]:
+        if account:
+            self._call(lambda: self.port.allow_service_logon(account))
+            yield f"已允许 {account} 作为服务登录"
 
     def _groups(self, wanted: Installation, config: AgentConfig) -> Iterator[str]:
         groups = {wanted.his_group: "HIS 的账户：向 his-agent 的收件文件夹写，读结果"}

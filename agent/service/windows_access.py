@@ -94,4 +94,4 @@ def on_server(path: Path) -> bool:
 def _holders(account: str, right: str) -> Iterator[tuple[str, str]]:
     yield SYSTEM, "F"
     yield ADMINISTRATORS, "F"
-    yield account, right
+    yield account.removeprefix(".\\"), right  # the service manager's word for this machine is its own

@@ -35,6 +35,7 @@ if sys.platform == "win32":
     _SID_TYPE_UNRESTRICTED: Final = 1
     _SERVICE_SPECIFIC: Final = 1066
     _NEVER_STARTED: Final = 1077
+    _START_NAME: Final = 7
 
     class Port:
         """See ``WindowsPort``."""
@@ -69,10 +70,14 @@ if sys.platform == "win32":
                     None,
                     False,
                     list(plan.dependencies) or None,
-                    plan.account,
+                    plan.account or None,
                     plan.password or None,
                     DISPLAY_NAME,
                 )
+
+        def account(self) -> str:
+            with _service("QueryServiceConfig") as service:
+                return str(win32service.QueryServiceConfig(service)[_START_NAME])
 
         def describe(self, text: str) -> None:
             _set(win32service.SERVICE_CONFIG_DESCRIPTION, text)

@@ -31,6 +31,7 @@ class Machine:
         self.calls = []
         self.states = list(states) or ["stopped"]
         self.refuse = dict(refuse)
+        self.runs_as = VIRTUAL_ACCOUNT
 
     def __getattr__(self, name):
         def call(*arguments):
@@ -46,6 +47,9 @@ class Machine:
             raise WindowsRefused("state", self.refuse["state"])
         state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
         return state, {"pid": "7", "exit": "0"}
+
+    def account(self):
+        return self.plan().account or self.runs_as
 
     def names(self):
         return [call[0] for call in self.calls]
@@ -213,6 +217,25 @@ def test_an_update_of_a_stopped_service_leaves_it_stopped(wanted):
     machine = Machine(["stopped"])
     host(machine).update(wanted)
     assert not {"stop", "start", "create"} & set(machine.names())
+
+
+def test_an_update_keeps_account_password_and_dependencies_where_nothing_else_is_wanted(wanted):
+    machine = Machine(["stopped"])
+    machine.runs_as = r".\his-svc"
+    done = host(machine).update(wanted)
+    assert (machine.plan().account, machine.plan().password, machine.plan().dependencies) == ("", "", ())
+    assert r"已更新服务，账户 .\his-svc" in done
+    granted = [call[1] for call in machine.calls if call[0] == "run"]
+    assert any("his-svc:(OI)(CI)M" in command for command in granted), "icacls knows no .\\"
+    assert VIRTUAL_ACCOUNT not in str(granted)
+
+
+def test_an_update_to_another_account_lets_it_log_on_first(wanted):
+    machine = Machine(["stopped"])
+    host(machine).update(replace(wanted, account=r".\his-svc", password="p4ss-w0rd"))
+    names = machine.names()
+    assert names.index("allow_service_logon") < names.index("change")
+    assert (machine.plan().account, machine.plan().password) == (r".\his-svc", "p4ss-w0rd")
 
 
 def test_a_removal_stops_deletes_and_forgets_the_event_source_but_touches_no_folder():
