@@ -24,14 +24,19 @@ _OPEN: Final = "平台返回异常，处理结果待查询"
 
 
 def outcome(spec: TransactionSpec, draft: Draft, answer: Answer) -> Outcome:
-    """Raises AnswerRejected for a success that is another order's, or lacks what it is for."""
+    """Raises AnswerRejected for a success that is another order's, or lacks what it is for.
+
+    ST024 and ST100 are sent once more after a doubt. That they are refused then, for whatever reason, is no
+    word about the attempt before: its code of the scan may be dead, or the order be taken back already.
+    """
     verdict = verdict_of(answer)
     code = answer.respcode if answer.respcode != DONE else answer.aprcode
     message = (answer.respmsg if answer.respcode != DONE else answer.aprtmsg) or answer.respmsg
     if verdict is not Verdict.ACCEPTED:
         if verdict is Verdict.UNKNOWN:
             message = f"{message}（{_OPEN}）" if message else _OPEN
-        return Outcome(verdict, code=code, message=message, data=_told(answer))
+        again = verdict is Verdict.REJECTED and spec.guarded and bool(spec.inquiry)
+        return Outcome(verdict, code=code, message=message, data=_told(answer), already_there=again)
     _demand_whole(spec, draft, answer.data)
     return Outcome(
         verdict=Verdict.ACCEPTED,

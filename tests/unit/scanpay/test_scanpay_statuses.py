@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from agent.dispatch.judgement import Doubt, Settle, judge_answer
 from agent.events import Draft, Finding, Outcome
+from agent.outbox.model import Attempt, AttemptState, Head
 from plugins.scanpay import codec, outcomes
 from plugins.scanpay.building import scanpay_catalog
 from plugins.scanpay.forms import received
@@ -57,6 +59,40 @@ def test_a_failed_call_settles_neither_a_payment_nor_a_cancellation() -> None:
     cancel = adapter().plan(_submission("ST100", asked), NOW).drafts[1]
     whole = adapter().complete(cancel, Held(CYCLE, *paid_order().facts()), forced=False).draft
     assert adapter().conclude(whole, IDS, failed).finding is Finding.UNDECIDED
+
+
+def head(*doubts: Attempt) -> Head:
+    return Head(
+        message=1,
+        submission=1,
+        system="scanpay",
+        transaction="ST024",
+        lane="L",
+        draft=Draft("ST024", "L", {}),
+        inquiring=False,
+        doubts=doubts,
+        tries=len(doubts),
+        withdrawn=0,
+        values={},
+        missing=(),
+        valid_until=None,
+        doubt_since=None,
+        negatives=0,
+        last_negative_at=None,
+    )
+
+
+@pytest.mark.parametrize(("transaction", "open_again"), [("ST024", True), ("ST100", True), ("ST010", False)])
+def test_a_refused_repetition_says_nothing_of_the_attempt_before_it(
+    transaction: str, open_again: bool
+) -> None:
+    spec = scanpay_catalog().transaction(transaction)
+    pairs = {"respcode": "00", "aprcode": "12", "aprtmsg": "电子凭证已失效"}
+    told = codec.read_answer(received(tuple(pairs.items())), spec)
+    refused = outcomes.outcome(spec, Draft(transaction, "", {"orderid": "D1"}), told)
+    before = Attempt(1, AttemptState.UNKNOWN, {}, NOW)
+    assert isinstance(judge_answer(refused, head()), Settle)
+    assert isinstance(judge_answer(refused, head(before)), Doubt if open_again else Settle)
 
 
 def test_the_his_sees_which_of_the_two_codes_failed() -> None:
