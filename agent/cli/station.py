@@ -11,6 +11,8 @@ from agent.cli.base import Group, pass_session
 from agent.cli.output import write_json, write_line, write_table
 from agent.cli.session import Session
 from agent.cli.words import moment
+from agent.control.client import error_code
+from agent.errors import ControlError
 from agent.events import JsonObject
 
 command = Group("station", help="窗口：扫码枪、读卡器和正在等待它们的业务。由运行中的代理程序执行。")
@@ -24,7 +26,23 @@ _WORDS = {
     "nobody_waits": "没有等待",
     "expired": "超时",
     "undone": "撤销",
+    "genuine": "认证通过",
+    "false": "认证未过",
+    "refused": "认证被拒",
+    "removed": "已拔卡",
+    "late": "应答太晚",
+    "released": "没有认证",
 }
+_KINDS = {
+    "ecredential": "医保电子凭证",
+    "esscard": "电子社会保障卡",
+    "tracecode": "药品追溯码",
+    "card": "社会保障卡",
+    "ean13": "商品条码",
+    "unknown": "不认识的码",
+}
+_STOPPED = "代理程序没有运行；等它启动后接着显示"
+_GONE = frozenset({"not_running", "cut_off", "timeout"})
 
 
 @command.command("list", help="设备的情况，和正在等待扫码或读卡的业务。")
@@ -62,19 +80,36 @@ def draw(told: JsonObject) -> None:
 def watch(session: Session, name: str, once: bool) -> None:
     after, shown, pause = 0, "", threading.Event()
     while True:
-        answer = session.client().call("station.events", {"station": name, "after": after})
-        after = answer["last"]
-        for event in answer["events"]:
+        answer = _events(session, name, after)
+        for event in answer["events"] if answer else ():
             _tell(session, event)
-        waits = "；".join(
-            f"{one['kind']} {one['transaction']} {_items(one)}".strip() for one in answer["waits"]
-        )
-        if waits != shown and not session.json:
-            write_line(f"等待：{waits or '无'}")
-            shown = waits
+        now = _waiting(answer["waits"]) if answer else _STOPPED
+        if now != shown and not session.json:
+            write_line(now)
+        if once and answer and session.json:
+            write_json({"waits": answer["waits"]})
         if once:
             return
+        after, shown = answer["last"] if answer else after, now
         pause.wait(LOOK_S)
+
+
+def _events(session: Session, name: str, after: int) -> JsonObject | None:
+    """None while an agent that was watched is being started again."""
+    try:
+        return session.client().call("station.events", {"station": name, "after": after})
+    except ControlError as error:
+        if after and error_code(error) in _GONE:
+            return None
+        raise
+
+
+def _waiting(waits: list[JsonObject]) -> str:
+    told = (
+        f"{_KINDS.get(one['kind'], '')} {one['kind']} {one['transaction']} {_items(one)}".strip()
+        for one in waits
+    )
+    return f"等待：{'；'.join(told) or '无'}"
 
 
 @command.command("undo", help="撤销最后一次扫到的追溯码。")
@@ -116,11 +151,14 @@ def _tell(session: Session, event: JsonObject) -> None:
         write_json(event)
     else:
         verdict = _WORDS.get(event["verdict"], event["verdict"])
-        write_line(f"{event['at'][11:19]}  {event['kind']}  {verdict}  {event['says']}")
+        kind = _KINDS.get(event["kind"], event["kind"])
+        write_line(f"{event['at'][11:19]}  {kind}  {verdict}  {event['says']}")
 
 
 def _items(wait: JsonObject) -> str:
-    return "、".join(
-        f"{'▶' if item['shown'] else ''}{item['name']} {item['scanned']}/{item['count']}"
-        for item in wait["items"]
-    )
+    return "、".join(map(_item, wait["items"]))
+
+
+def _item(item: JsonObject) -> str:
+    name = item["name"] or f"第 {item['row']} 行"
+    return f"{'▶' if item['shown'] else ''}{name} {item['scanned']}/{item['count']}"

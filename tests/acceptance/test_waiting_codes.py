@@ -205,6 +205,8 @@ def test_the_station_commands_show_and_steer_what_waits(pharmacy: Pharmacy) -> N
     watched = pharmacy.command("watch", TILL, "--once").stdout
     assert "tracecode SQ002" in watched
     assert "演练药1 0/1" in watched
+    told = json.loads(pharmacy.command("watch", TILL, "--once", "--json").stdout)
+    assert [wait["transaction"] for wait in told["waits"]] == ["SQ002"]
     told = json.loads(pharmacy.command("list", "--json").stdout)
     assert [device["name"] for device in told["devices"]] == ["gun"]
     for wrong in (("show", TILL, "7"), ("undo", "till-9"), ("cancel", TILL, "--kind", "card")):
@@ -230,6 +232,13 @@ def test_watch_shows_each_verdict_as_it_is_given(pharmacy: Pharmacy, tmp_path: P
         verdicts = [pharmacy.scan(code) for code in (box(1), box(1), "6901234567892")]
         assert verdicts == ["taken", "duplicate", "wrong_kind"]
         for word in ("已采用", "重复", "不对", "这盒药已经扫过了", "演练药1 1/2"):
+            eventually(lambda word=word: word in log.read_text("utf-8"), word)  # type: ignore[misc]
+        pharmacy.station.kill()
+        eventually(lambda: "等它启动" in log.read_text("utf-8"), "the agent is missed")
+        pharmacy.station.start()
+        pharmacy.until_open()
+        assert pharmacy.scan(box(2)) == "taken"
+        for word in ("药品追溯码  已采用", "演练药1 2/2"):
             eventually(lambda word=word: word in log.read_text("utf-8"), word)  # type: ignore[misc]
         assert watching.poll() is None
         assert box(1) not in log.read_text("utf-8")
