@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from agent.errors import AgentError, ConfigurationError, ControlError, StoreError
+from agent.errors import AgentError, ConfigurationError, ControlError, KeyRejected, StoreError
 
 OK: Final = 0
 FAILURE: Final = 1
@@ -21,7 +21,7 @@ def exit_code(error: AgentError) -> int:
     """What a command ends with when ``error`` stops it."""
     if isinstance(error, ControlError):
         return {"not_running": NOT_RUNNING, "timeout": TOO_LATE}.get(error_code(error), REFUSED)
-    if isinstance(error, ConfigurationError):
+    if isinstance(error, ConfigurationError | KeyRejected):
         return CONFIGURATION
     if isinstance(error, StoreError):
         return STORE
