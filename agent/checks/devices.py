@@ -8,11 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 from agent.checks.model import Finding, Level
 from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig
 from agent.devices.building import port_finder
-from agent.devices.discovery import Candidate, ListPorts, candidates, system_ports
+from agent.devices.discovery import Candidate, ListPorts, candidates, ports_now, system_ports
 from agent.devices.evdev_link import WINDOWS_ADVICE
 from agent.devices.known import KnownDevices, Mode
 from agent.devices.model import DeviceError
@@ -52,7 +53,15 @@ def _scanner(
         port = port_finder(scanner, config, list_ports).find()
     except DeviceError as error:
         return Finding("scanner", Level.WARNING, subject, error.message, error.hint)
+    if scanner.port and not _is_there(port, list_ports):
+        return Finding("scanner", Level.WARNING, subject, f"没有串口 {port}", "请插好扫码枪并核对端口名")
     return Finding("scanner", Level.OK, subject, f"使用串口 {port}")
+
+
+def _is_there(port: str, list_ports: ListPorts) -> bool:
+    """Among the ports that the system lists, or a link or terminal that it does not list."""
+    listed = {each.device.casefold() for each in ports_now(list_ports)}
+    return port.removeprefix("\\\\.\\").casefold() in listed or Path(port).exists()
 
 
 def _reader(reader: ReaderConfig, has: Installed) -> Finding:

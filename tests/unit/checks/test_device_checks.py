@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from agent.checks.devices import check_devices
 from agent.checks.model import Finding, Level
 from agent.config.device_model import DeviceConfig, ReaderConfig, ScannerConfig
@@ -29,6 +31,15 @@ def test_a_scanner_that_is_there_is_well_and_its_port_is_named() -> None:
 def test_a_scanner_that_is_not_there_is_a_warning() -> None:
     (finding,) = checked(GUN)
     assert (finding.level, "没有找到扫码枪" in finding.message) == (Level.WARNING, True)
+
+
+@pytest.mark.parametrize(
+    ("port", "level"),
+    [("com12", Level.OK), (r"\\.\COM12", Level.OK), ("COM7", Level.WARNING), (__file__, Level.OK)],
+)
+def test_a_port_that_is_named_has_to_be_there(port: str, level: Level) -> None:
+    finding, *_ = checked(ScannerConfig("gun", "till-1", port=port), ports=(Port("COM12"),))
+    assert (finding.level, "没有串口" in finding.message) == (level, level is Level.WARNING)
 
 
 def test_on_windows_a_keyboard_scanner_is_an_error_that_says_how_to_switch_it() -> None:
