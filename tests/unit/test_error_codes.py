@@ -66,7 +66,5 @@ def test_every_code_of_an_error_is_listed() -> None:
 )
 def test_the_exit_code_of_an_error_is_the_one_listed(kind: type[AgentError]) -> None:
     error = kind(()) if kind.__name__ == "SubmissionInvalid" else kind("…")  # type: ignore[arg-type]
-    (listed,) = [
-        line for line in PAGE.splitlines() if f"`{kind.code}`" in line and re.search(r"\| \d \|$", line)
-    ]
-    assert row.endswith(f"| {exits.exit_code(error)} |")
+    (listed,) = re.findall(rf"^\|.*`{kind.code}`.*\| (\d) \|$", PAGE, re.MULTILINE)
+    assert int(listed) == exits.exit_code(error)
