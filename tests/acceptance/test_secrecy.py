@@ -102,8 +102,8 @@ def stolen(stations: list[Path]) -> Iterator[Path]:
 
 
 def told(content: bytes, wanted: set[str]) -> list[str]:
-    """Which of the values stand in the bytes, in any of the encodings; one pass, however many they are. Of two
-    characters four bytes are looked for nowhere: megabytes of random bytes hold them by chance."""
+    """Which of the values stand in the bytes, in any of the encodings; one pass, however many they are. Four
+    bytes of two characters are not looked for: megabytes of random bytes hold them by chance."""
     by_start: dict[bytes, list[tuple[bytes, str]]] = {}
     for value in wanted:
         for encoded in {value.encode(encoding, "replace") for encoding in ENCODINGS}:
