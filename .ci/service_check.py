@@ -3,15 +3,16 @@
 Builds the wheel, installs it into a fresh prefix, installs and verifies the unit, prints how exposed it
 is, and then does for the unit what systemd would: makes the account's folders and credentials, starts
 the program of ``ExecStart`` as that account with the unit's environment, limits and privileges, hears
-what it reports, and lets a HIS's account drop one submission, which the rehearsed platform must have
-taken exactly once. Standard library only; the part between ``--drive`` and the end runs on the prefix's
-own Python. What only a running systemd can show (namespaces, the system call filter, the device policy)
-is verified, not tried.
+what it reports, and lets a HIS's account drop a submission, which the rehearsed platform must have taken
+exactly once; then another one, with which in flight the agent is stopped and started again. Standard
+library only; the part between ``--drive`` and the end runs on the prefix's own Python. What only a running
+systemd can show (namespaces, the system call filter, the device policy) is verified, not tried.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -25,6 +26,7 @@ import sys
 import tempfile
 import time
 import venv
+from collections.abc import Iterator
 from pathlib import Path
 
 TREE = Path(__file__).resolve().parents[1]
@@ -355,9 +357,26 @@ def drive(unit: Unit, prefix: Path, room: Path) -> None:
 
 def agent_run(unit: Unit, prefix: Path, room: Path, url: str) -> None:
     step(f"the agent under the unit's environment, as account {unit.uid}")
-    manager = Manager(room / "notify", unit)
-    journal = room / "journal"
-    with journal.open("wb") as stream:
+    manager, journal = Manager(room / "notify", unit), room / "journal"
+    with started(unit, manager, journal) as agent:
+        eventually(lambda: manager.hears("WATCHDOG=1"), "WATCHDOG=1")
+        demand(manager.hears("WATCHDOG=1"), "the watchdog is fed")
+        one_submission(unit, prefix, url)
+        judge_privacy(unit)
+        stopped_in_flight(unit, prefix, url, agent)
+        demand(manager.hears("STOPPING=1"), "STOPPING=1 was told")
+    manager.heard.clear()
+    step("started again")
+    with started(unit, manager, journal) as agent:
+        answered_once(unit, prefix, url)
+        stop(agent, 5.0)
+    lines = journal.read_text("utf-8").splitlines()
+    demand(bool(lines) and all(re.match(r"<[2-7]>", line) for line in lines), "journal lines have priorities")
+
+
+@contextlib.contextmanager
+def started(unit: Unit, manager: Manager, journal: Path) -> Iterator[subprocess.Popen]:
+    with journal.open("ab") as stream:
         agent = subprocess.Popen(
             unit.command(),
             stdin=subprocess.DEVNULL,
@@ -370,24 +389,45 @@ def agent_run(unit: Unit, prefix: Path, room: Path, url: str) -> None:
     try:
         eventually(lambda: manager.hears("READY=1") or agent.poll() is not None, "READY=1")
         demand(manager.hears("READY=1"), f"READY=1 {tail(journal) if agent.poll() is not None else ''}")
-        eventually(lambda: manager.hears("WATCHDOG=1"), "WATCHDOG=1")
-        demand(manager.hears("WATCHDOG=1"), "the watchdog is fed")
-        one_submission(unit, prefix, url)
-        judge_privacy(unit)
-        started = time.monotonic()
-        agent.send_signal(signal.SIGTERM)
-        code = agent.wait(STOP_WITHIN_S + 10)
-        demand(code == 0, f"a stop ends well (exit {code})")
-        demand(time.monotonic() - started < STOP_WITHIN_S, f"within {STOP_WITHIN_S:.0f} s")
-        demand(manager.hears("STOPPING=1"), "STOPPING=1 was told")
-        lines = journal.read_text("utf-8").splitlines()
-        demand(
-            bool(lines) and all(re.match(r"<[2-7]>", line) for line in lines), "journal lines have priorities"
-        )
+        yield agent
     finally:
         if agent.poll() is None:
             agent.kill()
             agent.wait()
+
+
+def stop(agent: subprocess.Popen, within_s: float) -> None:
+    """As systemd stops it."""
+    began = time.monotonic()
+    agent.send_signal(signal.SIGTERM)
+    code = agent.wait(STOP_WITHIN_S + 10)
+    took = time.monotonic() - began
+    demand(code == 0 and took < within_s, f"a stop ends well (exit {code}) after {took:.1f} s")
+
+
+def stopped_in_flight(unit: Unit, prefix: Path, url: str, agent: subprocess.Popen) -> None:
+    step("stopped with a message in flight")
+    python = prefix / "bin/python"
+    run(python, "-I", Path(__file__), "--drive", "delay", url, cwd="/")
+    place = unit.exchange / "inbox/ministry/2-admission.json"
+    run(
+        *unit.as_account(HIS, HIS, unit.drop), python, "-I", Path(__file__), "--drive", "drop", place, cwd="/"
+    )
+    run(python, "-I", Path(__file__), "--drive", "struck", url, cwd="/")
+    stop(agent, STOP_WITHIN_S)
+    results = read_results(unit.exchange / "results/ministry")
+    demand(sum(result["final"] for result in results) == 1, "the message in flight has no final result yet")
+
+
+def answered_once(unit: Unit, prefix: Path, url: str) -> None:
+    results = unit.exchange / "results/ministry"
+    eventually(lambda: sum(one["final"] for one in read_results(results)) == 2, "two final results", 120.0)
+    found = {one["id"]: one["state"] for one in read_results(results)}
+    demand(found == {"CHECK-1": "accepted", "CHECK-2": "accepted"}, f"both are answered: {found}")
+    python = prefix / "bin/python"
+    entries = json.loads(run(python, "-I", Path(__file__), "--drive", "ledger", url, cwd="/"))
+    keys = [entry["key"] for entry in entries]
+    demand(len(keys) == len(set(keys)) == 2, "the platform has exactly one effect of each")
 
 
 def one_submission(unit: Unit, prefix: Path, url: str) -> None:
@@ -396,7 +436,7 @@ def one_submission(unit: Unit, prefix: Path, url: str) -> None:
     inbox, results = unit.exchange / "inbox/ministry", unit.exchange / "results/ministry"
     eventually(inbox.is_dir, "the inbox")
     his = unit.as_account(HIS, HIS, unit.drop)
-    run(*his, python, "-I", Path(__file__), "--drive", "drop", inbox, cwd="/")
+    run(*his, python, "-I", Path(__file__), "--drive", "drop", inbox / "1-admission.json", cwd="/")
     found = eventually(
         lambda: [result for result in read_results(results) if result["final"]], "a final result"
     )
@@ -438,7 +478,8 @@ def tail(path: Path) -> str:
 
 # -- with the installed program's own Python -------------------------------------------------------------
 def driven(what: str, place: str) -> None:
-    """``keys FOLDER``: the platform's key files, and ours as JSON; ``drop INBOX``; ``ledger URL``."""
+    """``keys FOLDER``: the platform's key files, and ours as JSON; ``drop FILE``, a sample; of a platform
+    ``ledger URL``, ``delay URL`` (its next answer) and ``struck URL`` (wait until it does)."""
     import base64
     import secrets
 
@@ -457,15 +498,26 @@ def driven(what: str, place: str) -> None:
         }
         print(json.dumps(made))
     elif what == "drop":
-        sample = Path(__file__).parent / "samples" / "1-admission.json"
-        aside = Path(place, f"{sample.name}.tmp")
-        aside.write_bytes(sample.read_bytes())
+        target = Path(place)
+        aside = target.with_name(f"{target.name}.tmp")
+        aside.write_bytes((Path(__file__).parent / "samples" / target.name).read_bytes())
         aside.chmod(0o640)
-        aside.replace(Path(place, sample.name))
+        aside.replace(target)
     else:
         with WebSession(TransportSettings()) as web:
-            answer = web.request("GET", f"{place}/_rehearsal/ledger?limit=100", None)
-        print(json.dumps(json.loads(answer.body)["entries"]))
+            asked(web, what, place)
+
+
+def asked(web, what: str, url: str) -> None:
+    def tell(method: str, path: str, body: list[str] | None = None):
+        return json.loads(web.request(method, f"{url}/_rehearsal/{path}", body).body)
+
+    if what == "delay":
+        tell("PUT", "faults", ["delay_after=times:1,seconds:40"])
+    elif what == "struck":
+        eventually(lambda: any(fault["fired"] for fault in tell("GET", "faults")["faults"]), "on the wire")
+    else:
+        print(json.dumps(tell("GET", "ledger?limit=100")["entries"]))
 
 
 def check() -> None:
