@@ -234,6 +234,8 @@ class Held:
 
 
 CYCLE = Identifier("cycle", (HOSPCODE, OPERATOR, "0"), "C1")
+CYCLE_1 = Cycle(HOSPCODE, "C1", OPERATOR, "0", NOW.isoformat())
+OPENED = CYCLE_1.facts()
 IDS = {"wire_id": f"{HOSPCODE}-1", "at": NOW.isoformat()}
 
 
@@ -419,6 +421,63 @@ def test_the_agents_own_look_waits_for_the_orders_messages_and_a_hiss_question_d
     assert holds[False]["order"] is Hold.OBSERVER
 
 
+# -- what the ledger refuses --------------------------------------------------------------------------
+def refused(transaction: str, data: dict[str, Any], *facts: Identifier, giver: str = "") -> list[str]:
+    """The rules by which a submission's own message, behind a look where it has one, is refused."""
+    drafts = adapter().plan(_submission(transaction, data), NOW).drafts
+    completion = adapter().complete(drafts[-1], Held(CYCLE, *facts, giver=giver), forced=False)
+    return [fault.rule for fault in completion.refused]
+
+
+def test_an_order_under_way_is_made_by_no_other_submission() -> None:
+    others = paid_order(State.ASKED, owner="ST007/HIS-9")
+    own = paid_order(State.ASKED, owner="ST007/HIS-1")
+    assert refused("ST007", scanned_payment(), *others.facts(), giver="inquiring") == ["order_used"]
+    assert refused("ST007", scanned_payment(), *own.facts(), giver="in_flight") == []
+
+
+def test_an_order_told_as_not_paid_by_silence_is_never_paid_again() -> None:
+    settle = {"orderid": "D1", **scan(ONE, NOW)}
+    valid = Identifier("order", ("D1",), "FW1")
+    for proof, rules in (("answer", []), ("inquiry", []), ("negatives", ["order_state"])):
+        one = replace(paid_order(State.NOT_PAID), kind="ST021", proof=proof)
+        assert refused("ST022", settle, valid, *one.facts()) == rules
+    assert refused("ST022", settle, valid, *paid_order(State.NOT_PAID, proof="answer").facts()) == [
+        "order_state"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cycle", "is_open", "rules"),
+    [("C1", True, []), ("C2", True, ["wrong_cycle"]), ("C1", False, ["wrong_cycle"]), ("", True, [])],
+)
+def test_a_cancellation_goes_into_its_payments_open_cycle_only(
+    cycle: str, is_open: bool, rules: list[str]
+) -> None:
+    kept = (*replace(CYCLE_1, open=is_open).facts(), *replace(CYCLE_1, number="C2").facts())
+    data = {"orderid": "D1", "reason": "记账失败", **({"busicycleno": cycle} if cycle else {})}
+    assert refused("ST100", data, *paid_order().facts(), *kept)[:1] == rules
+
+
+@pytest.mark.parametrize(
+    ("transaction", "state", "rules"),
+    [
+        ("ST010", State.PAID, []),
+        ("ST010", State.DISPUTED, []),
+        ("ST010", State.NOT_PAID, ["order_state"]),
+        ("ST010", State.REFUNDED, ["order_state"]),
+        ("ST010", State.CANCELLED, ["order_state"]),
+        ("ST100", State.DISPUTED, []),
+        ("ST100", State.NOT_PAID, ["order_state"]),
+        ("ST100", State.REFUNDED, ["order_state"]),
+    ],
+)
+def test_only_what_is_paid_is_refunded_or_cancelled(transaction: str, state: State, rules: list[str]) -> None:
+    data = {"orderid": "D1", "balanceno": "JS1", "balancecode": "YZ1", **scan(ONE, NOW)}
+    data = data if transaction == "ST010" else {"orderid": "D1", "reason": "记账失败"}
+    assert refused(transaction, data, *paid_order(state).facts()) == rules
+
+
 # -- signing out by the HIS ----------------------------------------------------------------------------------
 SIGN_OUT = {"operatorid": OPERATOR, "busicycleno": "C1"}
 
@@ -481,8 +540,6 @@ def test_what_was_told_as_not_paid_is_looked_at_once_more_after_a_while() -> Non
 
 
 NIGHT = NOW.replace(hour=23, minute=30)
-CYCLE_1 = Cycle(HOSPCODE, "C1", OPERATOR, "0", NOW.isoformat())
-OPENED = CYCLE_1.facts()
 
 
 def compared(state: str, over: str) -> tuple[Identifier, ...]:
