@@ -121,8 +121,7 @@ class Code:
 def classify(raw: bytes, table: CodeTable) -> Code:
     """What ``raw``, one framed code, is. Raises nothing, whatever it holds."""
     symbology, text = split_identifier(code_text(raw, table.prefixes, table.suffixes))
-    if symbology.gs1:
-        text = text.strip(GS)
+    text = text.strip(GS) or text
     elements = gs1.elements(text) or {}
     fitting = (rule.kind for rule in table.rules if rule.fits(text, symbology, elements))
     kinds = tuple(dict.fromkeys(fitting)) or (UNKNOWN,)

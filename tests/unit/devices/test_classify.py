@@ -52,6 +52,12 @@ def test_gs1_codes_are_taken_apart_and_keep_their_separators(identifier: str) ->
     assert code.without_separators == GS1.replace("\x1d", "")
 
 
+@pytest.mark.parametrize("code", [TRACE, ECREDENTIAL, ESSCARD, GS1])
+def test_a_separator_at_an_edge_belongs_to_no_code(code: str) -> None:
+    found = classify(f"\x1d{code}\x1d\r".encode(), TABLE)
+    assert (found.text, found.kind) == (code, classify(code.encode(), TABLE).kind)
+
+
 def test_a_gs1_code_is_the_same_box_with_and_without_its_identifier() -> None:
     bare = classify(b"01069012345678922100042", TABLE)
     dressed = classify(b"]C101069012345678922100042\x1d17280100", TABLE)
