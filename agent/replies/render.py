@@ -20,7 +20,10 @@ from agent.events import Json, JsonObject
 def render(result: JsonObject, form: str = "json", encoding: str = "utf-8") -> bytes:
     """The bytes of a result file. What an encoding cannot hold becomes ``?`` only outside codes:
     every code and identifier of the documents is ASCII."""
-    return _FORMS[form](result).encode(encoding, "replace")
+    text = _FORMS[form](result)
+    if form == "xml":
+        text = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig").upper()}"?>\n{text}'
+    return text.encode(encoding, "replace")
 
 
 def suffix(form: str) -> str:
@@ -32,7 +35,7 @@ def _json(result: JsonObject) -> str:
 
 
 def _xml(result: JsonObject) -> str:
-    return f'<?xml version="1.0"?>\n{_element("result", result)}\n'
+    return f"{_element('result', result)}\n"
 
 
 def _element(name: str, value: Json) -> str:

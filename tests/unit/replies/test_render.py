@@ -1,8 +1,10 @@
 """agent.replies.render: one result, four forms, the same values."""
 
+import codecs
 import configparser
 import csv
 import json
+import re
 import xml.etree.ElementTree as ElementTree
 
 import pytest
@@ -23,6 +25,16 @@ INVALID = {"id": "", "state": "invalid", "errors": [{"pointer": "/data/aac002", 
 
 def test_json_is_utf8_and_reads_back():
     assert json.loads(render(RESULT).decode("utf-8")) == RESULT
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030"])
+def test_xml_declares_its_encoding_so_that_a_parser_reads_it(encoding):
+    raw = render({**RESULT, "message": "入院登记"}, "xml", encoding)
+    declared = re.search(r'encoding="([^"]+)"', raw.decode(encoding))
+    assert declared is not None
+    assert codecs.lookup(declared[1]).name == codecs.lookup(encoding.removesuffix("-sig")).name
+    if encoding != "gb18030":  # Python's parser knows no more encodings than these
+        assert ElementTree.fromstring(raw).findtext("message") == "入院登记"
 
 
 def test_xml_carries_every_value():
