@@ -78,6 +78,7 @@ class ShareKeeper:
     def connect_all(self) -> None:
         """Open every share that has an account; each change of its state is logged once."""
         for share in self.shares:
+            pulse.beat()
             try:
                 user, password = self._account(share)
             except KeyMissing:
