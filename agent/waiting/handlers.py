@@ -91,11 +91,17 @@ class StationHandlers:
         return told
 
     def _find(self, station: str, kind: str) -> WaitView:
+        """Raises ControlError, also where it is not said which of several."""
         self._demand_station(station)
-        for view in self._outbox.waits():
-            if view.station == station and kind in ("", view.kind):
-                return view
-        raise _refused(f"窗口 {station} 没有这样的业务在等待", "not_found")
+        found = [view for view in self._outbox.waits() if view.station == station and kind in ("", view.kind)]
+        if len(found) > 1:
+            kinds = "、".join(view.kind for view in found)
+            raise _refused(
+                f"窗口 {station} 有几种业务在等待（{kinds}），请用 --kind 写明是哪一种", "ambiguous"
+            )
+        if not found:
+            raise _refused(f"窗口 {station} 没有这样的业务在等待", "not_found")
+        return found[0]
 
     def _demand_station(self, station: str) -> None:
         if station not in self._stations.names:

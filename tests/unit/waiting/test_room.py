@@ -16,7 +16,7 @@ from agent.clock import ManualClock
 from agent.config.device_model import UnaskedConfig
 from agent.crypto.at_rest import generate
 from agent.devices.model import ScanVerdict, new_event_id
-from agent.errors import StoreError
+from agent.errors import ControlError, StoreError
 from agent.events import Event, EventKind, Proofs, Submission
 from agent.intake.prepare import Dropped, prepare
 from agent.intake.rules import reading_rules
@@ -25,6 +25,7 @@ from agent.outbox.model import Accepted, WaitView
 from agent.outbox.store import SqliteOutbox
 from agent.submissions import ReadingRules
 from agent.waiting.feedback import Feedback
+from agent.waiting.handlers import StationHandlers
 from agent.waiting.room import Speaker, WaitingRoom
 from plugins.jiangxi.adapter import JiangxiAdapter
 from tests.unit.jiangxi.province import line
@@ -60,7 +61,7 @@ class Till:
     def want(self, waits: Any) -> None:
         self.wanted = [view.kind for view in waits]
 
-    def hold(self, submission: int, event: Event) -> None:
+    def hold(self, view: WaitView, event: Event) -> None:
         raise AssertionError("no card is authenticated here")
 
     def holds(self, submission: int) -> bool:
@@ -281,3 +282,25 @@ def test_what_could_never_be_completed_is_refused_before_anybody_scans(
     assert result["state"] == "invalid"
     assert result["errors"][0]["rule"] == rule
     assert house.outbox.waits() == []
+
+
+class Names:
+    names = frozenset({TILL})
+
+    def states(self) -> list[Any]:
+        return []
+
+
+def test_which_of_two_waits_is_cancelled_is_never_guessed(house: House) -> None:
+    code, card = house.drop("SQ002", "tracecode", upload()), house.drop("CX003", "esscard", {})
+    handlers = StationHandlers(house.room, Names(), house.outbox, lambda: None)  # type: ignore[arg-type]
+    asked = {"station": TILL, "kind": "", "why": "", "who": "operator"}
+    with pytest.raises(ControlError, match="--kind") as refused:
+        handlers.cancel(asked)
+    assert refused.value.details["code"] == "ambiguous"
+    assert len(house.outbox.waits()) == 2
+    handlers.cancel({**asked, "kind": "esscard"})
+    assert house.the_wait().submission == code.submission
+    result = house.outbox.result(card.submission)
+    assert result is not None
+    assert result["state"] == "cancelled"
