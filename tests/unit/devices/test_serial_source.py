@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import random
 import sys
@@ -15,9 +16,9 @@ import pytest
 import serial
 
 from agent.clock import SystemClock
-from agent.devices.discovery import PortChoice
+from agent.devices.discovery import PortChoice, PortFinder
 from agent.devices.framing import FramingRules
-from agent.devices.known import UsbId
+from agent.devices.known import KnownDevices, UsbId
 from agent.devices.model import (
     DeviceBusy,
     DeviceCondition,
@@ -27,7 +28,7 @@ from agent.devices.model import (
     ScanVerdict,
 )
 from agent.devices.scanner import ScannerSettings
-from agent.devices.serial_link import LineSettings, SerialLink, opening_error
+from agent.devices.serial_link import LineSettings, SerialLink, open_serial, opening_error
 from agent.events import Event, EventKind
 from agent.rehearsal.virtual_scanner import VirtualScanner
 from tests.unit.devices.serial_rig import EventStore, Port, Station
@@ -36,6 +37,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="ptys are a Unix
 
 ZEBRA = PortChoice(usb=UsbId(0x05E0, 0x1701), serial_number="S1")
 CODE = "8101234000000000{:04d}"
+TIOCGEXCL = 0x80045440
 
 
 @pytest.fixture
@@ -360,3 +362,19 @@ def test_a_port_that_is_not_there_is_waited_for(plug: Callable[[], VirtualScanne
     gun.send(b"A1\r")
     assert station.next() == b"A1"
     station.stop()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="TIOCGEXCL is Linux")
+def test_an_open_port_is_closed_to_other_programs(gun: VirtualScanner) -> None:
+    """Root would get in nevertheless, so the mark itself is looked at."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may look at a port that is closed to others")
+    import fcntl
+
+    finder = PortFinder(PortChoice(port=gun.path), KnownDevices(), list)
+    link = open_serial(finder, LineSettings(), SystemClock())
+    other = os.open(gun.path, os.O_RDONLY | os.O_NOCTTY)
+    mark = fcntl.ioctl(other, TIOCGEXCL, bytes(4))
+    os.close(other)
+    link.close()
+    assert mark == b"\x01\x00\x00\x00"
