@@ -114,6 +114,11 @@ class WaitView:
     body: JsonObject = field(repr=False)
     scans: tuple[JsonObject, ...] = field(default=(), repr=False)
 
+    @property
+    def his_id(self) -> str:
+        """The HIS's own key."""
+        return str(self.body["submission"]["id"])
+
 
 @dataclass(frozen=True, slots=True)
 class NewSubmission:

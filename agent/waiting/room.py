@@ -57,7 +57,7 @@ class Cards(Protocol):
 
     def want(self, waits: Sequence[WaitView]) -> None: ...
 
-    def hold(self, submission: int, event: Event) -> None: ...
+    def hold(self, view: WaitView, event: Event) -> None: ...
 
     def holds(self, submission: int) -> bool: ...
 
@@ -178,7 +178,7 @@ class WaitingRoom:
         if new.faults and self.stopping.is_set():
             raise StoreError("代理程序正在停止，这次扫码没有登记", hint="启动后请再扫一次")
         if self.authenticates(view) and not new.faults:
-            self.cards.hold(view.submission, event)
+            self.cards.hold(view, event)
         content = judged.counted.as_json() if judged.counted else {}
         with self.outbox.write(urgent=True) as tx:
             taken = tx.take_scan(view.submission, event.id, content)

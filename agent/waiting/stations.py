@@ -10,7 +10,7 @@ from pathlib import Path
 
 from agent import jsontext
 from agent.clock import Clock
-from agent.config.device_model import DeviceConfig
+from agent.config.device_model import DeviceConfig, ReaderConfig
 from agent.devices.building import build_reader, build_scanner
 from agent.devices.cards.model import Conclusion, Finding
 from agent.devices.cards.model import Proofs as CardProofs
@@ -50,6 +50,8 @@ class Stations:
     scanners: list[ScannerSource] = field(default_factory=list, init=False)
     readers: list[CardSource] = field(default_factory=list, init=False)
     _held: dict[int, tuple[CardSource, str]] = field(default_factory=dict, init=False)
+    _asked: dict[str, tuple[str, JsonObject]] = field(default_factory=dict, init=False)
+    """By reader: the event of the card that it last held, and whose submission that was."""
     _authenticates: Callable[[WaitView], bool] = field(default=lambda _view: False, init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
 
@@ -63,7 +65,7 @@ class Stations:
             )
             self.scanners.append(source)
         for reader in self.config.readers:
-            concluded = partial(self._concluded, reader.station)
+            concluded = partial(self._concluded, reader)
             card_source = build_reader(reader, deliver, concluded, self.clock, self.stopping)
             self.readers.append(card_source)
 
@@ -93,12 +95,14 @@ class Stations:
                 reader.want(Want.AUTHENTICATE if self._authenticates(view) else Want.READ)
 
     # -- cards that are held for the platform's answer --------------------------------------------------
-    def hold(self, submission: int, event: Event) -> None:
+    def hold(self, view: WaitView, event: Event) -> None:
         """The card of this event stays powered until the submission has its answer."""
         source = next((reader for reader in self.readers if reader.name == event.source), None)
         if source is not None:
+            told = {"system": view.system, "transaction": view.transaction, "id": view.his_id}
             with self._lock:
-                self._held[submission] = (source, event.id)
+                self._held[view.submission] = (source, event.id)
+                self._asked[source.name] = (event.id, told)
 
     def holds(self, submission: int) -> bool:
         with self._lock:
@@ -116,10 +120,13 @@ class Stations:
         else:
             source.settle(event_id, CardProofs(proofs.internal, proofs.external))
 
-    def _concluded(self, station: str, conclusion: Conclusion) -> None:
+    def _concluded(self, reader: ReaderConfig, conclusion: Conclusion) -> None:
         """How the card judged the platform's answer: a file for the HIS, and a word for the person."""
+        with self._lock:
+            event_id, asked = self._asked.get(reader.name, ("", {}))
         content: JsonObject = {
             "id": conclusion.event_id,
+            "submission": asked if event_id == conclusion.event_id else None,
             "finding": conclusion.finding.value,
             "message": _SAID[conclusion.finding],
             "values": dict(card_reading(conclusion.card, None)) if conclusion.card else {},
@@ -136,7 +143,12 @@ class Stations:
                 details={"errno": error.errno},
             ) from error
         self.feedback.tell(
-            self.clock.now(), station, "", CARD, conclusion.finding.value, _SAID[conclusion.finding]
+            self.clock.now(),
+            reader.station,
+            reader.name,
+            CARD,
+            conclusion.finding.value,
+            _SAID[conclusion.finding],
         )
 
     # -- status -----------------------------------------------------------------------------------------

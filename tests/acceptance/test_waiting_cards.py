@@ -139,6 +139,7 @@ class TestByPcsc:
         reader.insert(Applet(profile("3.0", JIA)))
         told = the_finding(stage)
         assert (told["finding"], told["values"]["social_number"]) == ("genuine", JIA.social_number)
+        assert told["submission"] == {"system": "ministry", "transaction": "GYD055", "id": "C-1"}
         assert the_result(stage)["data"]["result"] == "1"
         eventually(lambda: heard(stage, after) == ["taken", "genuine"], "the person hears both")
 
