@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agent.audit.heads import signer
+from agent.audit.verifying import verify
 from agent.clock import BEIJING, ManualClock
 from agent.config import AgentConfig, load
+from agent.crypto import keys as sm2_keys
 from agent.crypto.at_rest import DataKey
 from agent.errors import ConfigurationError
 from agent.outbox.store import SqliteOutbox
@@ -24,6 +32,8 @@ from agent.retention.plan import Retention
 from tests.contract.outbox_world import World, accepted, draft, visit
 
 DAY = 86400.0
+REPOSITORY = Path(__file__).parents[2]
+AUDIT_KEY = sm2_keys.generate()
 
 
 class Station:
@@ -298,3 +308,99 @@ def test_what_goes_is_not_named_in_the_log(station: Station, caplog: pytest.LogC
     with caplog.at_level("DEBUG"):
         station.retention.carry_out()
     assert "张某某" not in caplog.text
+
+
+# -- all of it, and a kill in the middle ----------------------------------------------------------------
+
+
+class Restless(ManualClock):
+    """Nobody winds it while a purge takes breath between two commits."""
+
+    def wait(self, event: threading.Event, timeout: float | None) -> bool:
+        return event.is_set()
+
+
+def aged(station: Station) -> None:
+    """Something for every rule, and beside each what stays."""
+    world = station.world
+    for number in range(13):
+        world.message(f"A{number}", draft(visit(f"v{number}")))
+    world.deliver_all()
+    world.accept("unread", draft(visit("u")))
+    world.deliver_all()
+    world.write_results()
+    world.message("open", draft(visit("o")))
+    with world.outbox.write() as tx:
+        tx.sign_audit(signer(lambda: AUDIT_KEY), station.clock.now())
+    station.clock.advance(1200 * DAY)
+    for day in ("01", "02", "03"):
+        station.file(f"archive/2025/01/{day}/a.json")
+    station.file("downloads/GYD001/page-1.json", days=400)
+    station.file("downloads/GYD001/page-1.json.ack", days=400)
+    station.file("downloads/GYD001/unread.json", days=400)
+
+
+def test_a_dry_run_counts_just_what_the_real_one_lets_go(
+    station: Station, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent.retention.plan._BATCH", 5)
+    aged(station)
+    station.retention._clock = Restless(station.clock.now())
+    foreseen = station.retention.due()
+    assert {name for name, tally in foreseen.items() if tally.count} >= {
+        "archive",
+        "downloads",
+        "messages",
+        "audit",
+    }
+    assert station.retention.due() == foreseen, "looking changes nothing"
+    assert station.retention.carry_out() == foreseen
+    assert not any(tally.count for tally in station.retention.due().values())
+
+
+@pytest.mark.kill
+@pytest.mark.parametrize(
+    "point",
+    [
+        *("retention.removed_file:1", "retention.removed_file:4", "outbox.before_commit:2"),
+        *("outbox.after_commit:1", "outbox.after_commit:3"),
+    ],
+)
+def test_a_purge_that_was_killed_is_finished_by_the_next_and_loses_nothing_that_stays(
+    tmp_path: Path, point: str
+) -> None:
+    station = Station(tmp_path)
+    aged(station)
+    before = {
+        view.his_id: station.world.result(view.submission)
+        for view in station.world.outbox.messages(limit=999)
+    }
+    station.world.outbox.close()
+    code = (
+        "import sys; from pathlib import Path; from datetime import datetime\n"
+        "from tests.unit import test_retention as t\n"
+        "import agent.retention.plan as plan; plan._BATCH = 5\n"
+        "station = t.Station(Path(sys.argv[1]))\n"
+        "station.retention._clock = t.Restless(datetime.fromisoformat(sys.argv[2]))\n"
+        "import agent.faults as f; f._NAME, _, f._NTH = sys.argv[3].partition(':')  # not while it opens\n"
+        "station.retention.carry_out()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), station.clock.now().isoformat(), point],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    again = Station(tmp_path)
+    again.retention._clock = Restless(station.clock.now())
+    again.retention.carry_out()
+    assert not any(tally.count for tally in again.retention.due().values())
+    assert [view.his_id for view in again.world.outbox.messages(limit=999)] == ["open"]
+    assert (again.config.data / "downloads/GYD001/unread.json").exists()
+    repeated = again.world.accept("A7", draft(visit("v7")), event_id="again")
+    assert repeated.receipt == "repeated"
+    assert again.world.result(repeated.submission) == before["A7"]
+    with closing(sqlite3.connect(again.config.data / "outbox.db")) as connection:
+        assert verify(connection).problems == ()
+    again.world.outbox.close()
