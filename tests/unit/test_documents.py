@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from agent.cli import MODULES
+from agent.cli.base import Group
+from agent.cli.protocol_commands import commands_of
+from agent.rehearsal.serving import COMMON_OPTIONS
 
 ROOT = Path(__file__).parents[2]
 READMES = ("README.md", "README.zh-CN.md")
@@ -93,3 +99,28 @@ def test_a_link_that_leads_nowhere_is_named(tmp_path: Path) -> None:
         "also-gone.md",
         "reference-gone.md",
     ]
+
+
+def every_command() -> list[str]:
+    """``his-agent`` commands as they are typed, protocols' own included, those that are not listed not."""
+    modules = {name: import_module(module).command for name, (module, _) in MODULES.items()}
+    protocols = {name: commands_of(name) for name in ("ministry", "jiangxi", "scanpay")}
+    found: list[str] = []
+    for name, command in {**modules, **protocols}.items():
+        inner = sorted(command.commands) if isinstance(command, Group) else [""] * (command is not None)
+        found += [f"his-agent {name} {one}".strip() for one in inner if name != "read-file"]
+    return found
+
+
+def test_every_command_has_a_row_in_the_page_of_commands() -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8")
+    assert len(every_command()) > 45
+    assert [one for one in every_command() if not re.search(rf"^\| `{one}[ `]", page, re.MULTILINE)] == []
+
+
+@pytest.mark.parametrize("system", ["ministry", "jiangxi", "scanpay"])
+def test_every_option_of_a_rehearsal_server_is_explained(system: str) -> None:
+    page = (ROOT / "docs" / "cli.md").read_text("utf-8").partition("## 演练服务器")[2]
+    options = {*COMMON_OPTIONS, *import_module(f"plugins.{system}.simulator.serve").OPTIONS}
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert sorted(one for one in options if not any(f"`{one}=" in row for row in rows)) == []
