@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -14,6 +15,7 @@ from agent.protocol.matching import answer_refused
 from plugins.scanpay.forms import Received, received
 
 NAME: Final = "scanpay-signer"
+_NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 _UNTRUSTED: Final = ("signature", "decrypt")
 """Refusals of ``open`` that say something of the answer, not of the package."""
 
@@ -81,6 +83,11 @@ def _pairs(value: Json) -> tuple[tuple[str, str], ...]:
 
 
 def _pair(one: Json) -> tuple[str, str]:
+    """Something that can go on the wire: a plain name, and text without half characters."""
     if not isinstance(one, list) or len(one) != 2 or not all(isinstance(text, str) for text in one):
         raise ValueError("no pair")
-    return one[0], one[1]
+    name, value = one
+    if not _NAME.fullmatch(name):
+        raise ValueError("no name")
+    value.encode("utf-8")
+    return name, value

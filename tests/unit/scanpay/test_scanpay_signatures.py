@@ -263,13 +263,18 @@ ODD = """
 import sys
 sys.path.insert(0, sys.argv[1])
 from agent.helpers.serving import serve
-serve("odd", {"seal": lambda given: {"pairs": [["a"]]}, "open": lambda given: {"pairs": "x"}})
+serve("odd", {"seal": lambda given: {"pairs": PAIRS}, "open": lambda given: {"pairs": "x"}})
 """
 
 
-def test_a_package_that_answers_nonsense_sends_nothing_and_believes_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "pairs", ['[["a"]]', '"a"', "[]", '[["签名", "1"]]', r'[["a", "\ud800"]]', '[["a&b", "1"]]']
+)
+def test_a_package_that_answers_nonsense_sends_nothing_and_believes_nothing(
+    tmp_path: Path, pairs: str
+) -> None:
     script = tmp_path / "odd.py"
-    script.write_text(ODD, encoding="utf-8")
+    script.write_text(ODD.replace("PAIRS", pairs), encoding="utf-8")
     root = str(Path(__file__).parents[3])
     odd = PackageSealing((sys.executable, str(script), root), 10.0, SystemClock())
     with pytest.raises(NotSent):
