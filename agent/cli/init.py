@@ -46,7 +46,8 @@ def command(session: Session, data: Path | None) -> None:
     write_line(f"已写出配置样例：{path}" if written else f"配置文件已存在，未改动：{path}")
     for folder in made:
         write_line(f"已建立文件夹：{folder}")
-    write_line("接下来：编辑配置，用 his-agent keys import 导入密钥，再运行 his-agent check")
+    again = "" if config.systems else "，再运行一次 his-agent init 建立收发文件夹"
+    write_line(f"接下来：编辑配置{again}；用 his-agent keys import 导入密钥；运行 his-agent check")
 
 
 def _write_sample(path: Path, data: Path | None, registry: object) -> bool:

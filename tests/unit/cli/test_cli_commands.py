@@ -414,3 +414,11 @@ def _gap(line: str) -> int:
     found = re.search(r"(?<=\S) {2,}", line)
     assert found is not None
     return len(found[0])
+
+
+def test_a_first_init_says_that_the_folders_come_with_the_systems(tmp_path: Path, invoke: Invoke) -> None:
+    path = tmp_path / "his-agent.toml"
+    assert "再运行一次 his-agent init" in invoke("init", "--config", path).out
+    path.write_text('[systems.ministry]\nurl = "http://127.0.0.1:9/"\naccess_key = "510000001"\n')
+    assert "再运行一次" not in invoke("init", "--config", path).out
+    assert (tmp_path / "inbox" / "ministry").is_dir()
