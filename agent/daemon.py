@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import signal
 import sys
@@ -346,6 +347,9 @@ def serve(daemon: Daemon) -> None:
     """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
     sys.setswitchinterval(SWITCH_S)
     daemon.start()
+    # what is there now stays for ever: looking through it for garbage again and again would stop everybody
+    gc.collect()
+    gc.freeze()
     try:
         daemon.manager.ready()
         while not daemon.asked_to_stop.wait(ASKED_S):
