@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+
+import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(  # a rehearsed platform may pack what the agent has to read
@@ -14,14 +16,23 @@ SOURCES = sorted(  # a rehearsed platform may pack what the agent has to read
     if not {"__pycache__", "simulator"} & set(path.parts)
 )
 MODULES = frozenset(
-    {"pickle", "cPickle", "dill", "marshal", "shelve", "tarfile", "zipfile", "yaml", "telnetlib", "ftplib"}
+    {
+        *("pickle", "cPickle", "dill", "jsonpickle", "marshal", "shelve", "multiprocessing", "yaml", "runpy"),
+        *("tarfile", "zipfile", "gzip", "bz2", "lzma", "zlib", "telnetlib", "ftplib"),
+    }
 )
 """Reading these needs limits that nobody set here; none is needed. A file of a HIS is never an archive."""
-LIMITED = {"plugins/scanpay/reconciling/statement.py": ["import zipfile"]}
+LIMITED = {"plugins/scanpay/reconciling/statement.py": ["import zipfile", "import zlib"]}
 """A document demands this one; its limits are tested in ``scanpay/test_scanpay_statement.py``."""
 CALLS = frozenset(
-    {"eval", "exec", "os.system", "os.popen", "shutil.unpack_archive", "extractall", "__import__"}
+    {
+        *("eval", "exec", "compile", "__import__", "system", "popen", "startfile", "getoutput"),
+        *("getstatusoutput", "create_subprocess_shell", "unpack_archive", "extractall"),
+    }
 )
+"""By their last name, whatever they were imported as; ``re.compile`` and its like are told apart below."""
+HARMLESS = frozenset({"re.compile", "tables.system"})
+SHELLS = frozenset({"sh", "bash", "cmd", "cmd.exe", "powershell", "powershell.exe", "pwsh"})
 
 
 def found(tree: ast.AST) -> Iterator[str]:
@@ -36,8 +47,12 @@ def found(tree: ast.AST) -> Iterator[str]:
 
 def _of_call(node: ast.Call) -> Iterator[str]:
     name = ast.unparse(node.func)
-    if name in CALLS or name.rpartition(".")[2] == "extractall":
+    if name.rpartition(".")[2] in CALLS and name not in HARMLESS:
         yield name
+    for words in node.args:
+        first = words.elts[0] if isinstance(words, ast.List | ast.Tuple) and words.elts else None
+        if isinstance(first, ast.Constant) and PurePosixPath(str(first.value)).name.lower() in SHELLS:
+            yield f"{name} of a shell"
     for keyword in node.keywords:
         if keyword.arg == "shell" and not (
             isinstance(keyword.value, ast.Constant) and keyword.value.value is False
@@ -45,16 +60,27 @@ def _of_call(node: ast.Call) -> Iterator[str]:
             yield f"{name} with a shell"
 
 
-def test_the_search_finds_what_it_looks_for() -> None:
-    assert len(SOURCES) > 200
-    code = (
-        "import pickle\nfrom zipfile import ZipFile\nimport subprocess, os\n"
-        "subprocess.run('x', shell=True)\nos.system('x')\neval('1')\nZipFile('a').extractall()\n"
-    )
-    assert len(list(found(ast.parse(code)))) == 6
+@pytest.mark.parametrize(
+    "code",
+    [
+        *("import pickle", "from zipfile import ZipFile", "import multiprocessing.pool", "import gzip"),
+        *("subprocess.run('x', shell=True)", "subprocess.run('x', shell=chosen)", "os.system('x')"),
+        *("from os import popen\npopen('x')", "subprocess.getoutput('x')", "builtins.exec('1')"),
+        *("subprocess.run(['/bin/sh', '-c', x])", "Popen(('powershell.exe', x))", "run(['cmd', '/c', x])"),
+        *("eval('1')", "compile('1', '', 'eval')", "archive.extractall()", "shutil.unpack_archive('a')"),
+    ],
+)
+def test_the_search_finds_what_it_looks_for(code: str) -> None:
+    assert len(list(found(ast.parse(code)))) == 1
+
+
+@pytest.mark.parametrize("code", ["re.compile('x')", "subprocess.run(['systemctl', 'stop'], shell=False)"])
+def test_the_search_lets_the_harmless_pass(code: str) -> None:
+    assert list(found(ast.parse(code))) == []
 
 
 def test_no_shell_no_eval_no_pickle_no_unpacking() -> None:
+    assert len(SOURCES) > 200
     guilty = {
         str(path.relative_to(ROOT)): told
         for path in SOURCES
