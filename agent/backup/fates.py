@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from glob import escape
@@ -16,8 +16,11 @@ from agent.intake.rules import plain_rules, reading_rules
 from agent.protocol.attachments import attachment_of
 from agent.retention.ages import came_at
 from agent.retention.files import archived_since
-from agent.sources.event_ids import EVENT_ID
-from agent.sources.file_names import parted
+from agent.sources.base import ClaimKind
+from agent.sources.beside import SUFFIX
+from agent.sources.claims import taken_at
+from agent.sources.event_ids import EVENT_ID, Mark
+from agent.sources.file_names import kind_of, parted
 
 if TYPE_CHECKING:
     from agent.config.model import AgentConfig, FolderConfig
@@ -29,13 +32,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """An archived file and the submissions in it; none when it cannot be read as one. ``attachments`` are
-    the files beside it that they name. A submission is planned with the contents of its files where each
-    name means one content there, else it ``wants`` them still."""
+    """A file that may have been accepted, and the submissions in it; none when it cannot be read as one.
+    ``attachments`` are the files beside it that they name. A submission is planned with the contents of its
+    files where each name means one content there, else it ``wants`` them still. ``control``: the event id of
+    a control file that was taken; whether it was carried out nobody knows."""
 
     path: Path
-    submissions: tuple[NewSubmission, ...] = field(repr=False)
+    submissions: tuple[NewSubmission, ...] = field(default=(), repr=False)
     attachments: tuple[Path, ...] = ()
+    control: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +50,42 @@ class _Reader:
     adapter: ProtocolAdapter
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A file, the name and the event id that it had, and where its attachments are."""
+
+    path: Path
+    name: str
+    event_id: str
+    beside: Path
+
+
 def fates_since(config: AgentConfig, registry: Registry, keys: KeySource, since: datetime) -> Iterator[Fate]:
-    """Every file of the archive of the day of ``since`` or later. Raises ConfigurationError, OSError."""
+    """Every file of the archive of the day of ``since`` or later, and every file that was taken and not
+    filed away: it may have been accepted, and sent, all the same. Raises ConfigurationError, OSError."""
     readers = [_reader(folder, config, registry, keys) for folder in config.folders]
     by_archive: dict[Path, list[_Reader]] = {}
     for reader in readers:
         by_archive.setdefault(reader.folder.archive, []).append(reader)
     for archive, served in by_archive.items():
         for path in archived_since(archive, since.astimezone(BEIJING).date()):
-            yield _fate(path, served, since)
+            found = _Found(path, path.name, _event_id(path), path.parent)
+            yield _fate(found, served, lambda arrived: arrived > since)
+    for reader in readers:
+        for found in _taken(reader.folder.taking):
+            if kind_of(found.name) is ClaimKind.CONTROL:
+                yield Fate(found.path, control=found.event_id)
+            else:
+                yield _fate(found, [reader], lambda _arrived: True)
+
+
+def _taken(folder: Path) -> Iterator[_Found]:
+    """What came incomplete, or with a name too long, nobody can have accepted."""
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        for taken, path in taken_at(entry):
+            whole = taken.mark in (Mark.ATOMIC, Mark.SETTLED)
+            if whole and path.is_file() and not path.is_symlink():
+                yield _Found(path, taken.name, taken.event_id, folder / f"{taken.event_id}{SUFFIX}")
 
 
 def _reader(folder: FolderConfig, config: AgentConfig, registry: Registry, keys: KeySource) -> _Reader:
@@ -62,27 +94,26 @@ def _reader(folder: FolderConfig, config: AgentConfig, registry: Registry, keys:
     return _Reader(folder, reading_rules(folder.system, adapter.catalog, plain_rules(folder)), adapter)
 
 
-def _fate(path: Path, readers: Iterable[_Reader], since: datetime) -> Fate:
-    """As the inbox reads it whose system knows its transaction; several inboxes may share an archive."""
-    info = path.stat()
-    arrived = datetime.fromtimestamp(came_at(path), BEIJING)
-    raw = path.read_bytes()
+def _fate(found: _Found, readers: Iterable[_Reader], is_later: Callable[[datetime], bool]) -> Fate:
+    """As the inbox reads it whose system knows its transaction; several inboxes may share an archive. What
+    has no id is told by its time alone."""
+    arrived = datetime.fromtimestamp(came_at(found.path), BEIJING)
+    raw = found.path.read_bytes()
     for reader in readers:
         dropped = Dropped(
-            event_id=_event_id(path.name, raw),
+            event_id=found.event_id,
             folder=reader.folder.name,
-            file_name=path.name,
+            file_name=found.name,
             received_at=arrived,
-            modified_at=datetime.fromtimestamp(info.st_mtime, BEIJING),
+            modified_at=datetime.fromtimestamp(found.path.stat().st_mtime, BEIJING),
             raw=raw,
         )
-        found = tuple(prepare(dropped, reader.rules, reader.adapter))
-        if any(_is_known(new) for new in found):
-            beside = _Beside.of(path, {name for new in found for name in new.wants})
-            planned = _with_files(dropped, reader, found, beside)
-            lost = tuple(new for new in planned if new.id or arrived > since)
-            return Fate(path, lost, beside.paths)
-    return Fate(path, ())
+        read = tuple(prepare(dropped, reader.rules, reader.adapter))
+        if any(_is_known(new) for new in read):
+            beside = _Beside.of(found.beside, {name for new in read for name in new.wants})
+            planned = _with_files(dropped, reader, read, beside)
+            return Fate(found.path, tuple(n for n in planned if n.id or is_later(arrived)), beside.paths)
+    return Fate(found.path)
 
 
 def _with_files(
@@ -109,12 +140,12 @@ class _Beside:
     contents: Mapping[str, bytes] = field(repr=False)
 
     @classmethod
-    def of(cls, path: Path, names: Iterable[str]) -> _Beside:
+    def of(cls, folder: Path, names: Iterable[str]) -> _Beside:
         paths: list[Path] = []
         contents: dict[str, bytes] = {}
         for name in sorted(names):
             stem, ending = parted(name)
-            fitting = sorted(path.parent.glob(f"{escape(stem)}*{escape(ending)}"))
+            fitting = sorted(folder.glob(f"{escape(stem)}*{escape(ending)}"))
             candidates = [one for one in fitting if one.name == name or _is_second(one.name, stem, ending)]
             found = {one.read_bytes() for one in candidates}
             paths += candidates
@@ -135,6 +166,7 @@ def _is_known(new: NewSubmission) -> bool:
     return bool(new.transaction) and not any(fault.rule == "unknown_transaction" for fault in new.faults)
 
 
-def _event_id(name: str, raw: bytes) -> str:
+def _event_id(path: Path) -> str:
     """The same for the same file, so that registering it twice changes nothing."""
-    return "restored-" + hashlib.sha256(name.encode("utf-8", "surrogatepass") + b"\0" + raw).hexdigest()[:40]
+    content = path.name.encode("utf-8", "surrogatepass") + b"\0" + path.read_bytes()
+    return "restored-" + hashlib.sha256(content).hexdigest()[:40]

@@ -156,6 +156,8 @@ def _register(
     for fate in fates_since(config, registry, ring, since):
         with outbox.write() as tx:
             became = [tx.register_unknown(new, clock.now()) for new in fate.submissions]
+            if fate.control and tx.control_done(fate.control) is None:
+                tx.note_control(fate.control, False)
         known |= set(fate.attachments)
         if Registered.BARE in became:
             bare.append(fate.path)

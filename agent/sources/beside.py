@@ -32,7 +32,7 @@ log = get_logger("agent.sources.folder")
 MOST_BYTES: Final = 16 * 1024 * 1024
 """Of a larger file only this much is read: it is refused whatever it holds."""
 
-_SUFFIX: Final = ".with"
+SUFFIX: Final = ".with"
 
 
 class Beside:
@@ -110,12 +110,12 @@ class Beside:
         """File away what a crash left of submissions that were filed away themselves."""
         names = [path.name for path in _inside(self._settings.claims)]
         for name in names:
-            event_id = name.removesuffix(_SUFFIX)
+            event_id = name.removesuffix(SUFFIX)
             if event_id != name and not any(one.startswith(event_id) and one != name for one in names):
                 self.file_away(event_id, True, now)
 
     def _folder(self, event_id: str) -> Path:
-        return self._settings.claims / f"{event_id}{_SUFFIX}"
+        return self._settings.claims / f"{event_id}{SUFFIX}"
 
     def _is_there(self, event_id: str, name: str) -> bool:
         if (self._folder(event_id) / name).exists():

@@ -47,7 +47,7 @@ class Claims:
     def unfinished(self) -> list[Claimed]:
         """What a former run claimed and did not acknowledge, in order; completes undone claims."""
         with os.scandir(self._folder) as entries:
-            found = [pair for entry in entries for pair in _taken(Path(entry.path))]
+            found = [pair for entry in entries for pair in taken_at(Path(entry.path))]
         claimed = []
         for taken, path in sorted(found, key=lambda pair: pair[0].event_id):
             self._ids.note(taken.seen_at)
@@ -136,7 +136,7 @@ class Claims:
         return True
 
 
-def _taken(path: Path) -> list[tuple[TakenName, Path]]:
+def taken_at(path: Path) -> list[tuple[TakenName, Path]]:
     """The claim at a path of the taking folder: none for what the agent did not put there."""
     taken = taken_name(path.name)
     if taken is not None:

@@ -266,6 +266,30 @@ def ward_records(ward: Ward) -> list[dict[str, Any]]:
         outbox.close()
 
 
+def test_what_was_taken_and_not_filed_away_may_have_been_sent_and_is_not_sent_again(
+    ward: Ward, hole: BlackHole
+) -> None:
+    ward.start()
+    ward.take("BEFORE")
+    backup = ward.back_up()
+    ward.take("AFTER")
+    ward.lose()
+    sent = len(hole.requests)
+    folder = ward.config.folders[0]
+    archived = next(folder.archive.rglob("AFTER.json"))
+    archived.rename(folder.taking / "20260101T093000000123abcdefa-AFTER.json")
+    order = folder.taking / "20260101T093000000456abcdefa-BEFORE.resolve.json"
+    order.write_text('{"as": "resend"}', encoding="utf-8")
+    accepted = ward.restore(backup).accepted
+    assert [path.name.partition("-")[2] for path in accepted.registered] == ["AFTER.json"]
+    assert order in accepted.unreadable
+    ward.start()
+    ward.wait_for(lambda: _unknown(ward) == {"BEFORE", "AFTER"}, "results")
+    ward.wait_for(lambda: ward.archived("AFTER.json"), "the file is filed away")
+    ward.wait_for((folder.rejected / "BEFORE.resolve.json").exists, "the order is put aside")
+    assert len(hole.requests) == sent
+
+
 def test_what_waited_for_its_file_when_the_backup_was_made_may_be_decided_and_is_not_sent(
     ward: Ward, hole: BlackHole
 ) -> None:
@@ -274,8 +298,6 @@ def test_what_waited_for_its_file_when_the_backup_was_made_may_be_decided_and_is
     ward.wait_for(lambda: ward.call("status")["messages"], "it waits")
     backup = ward.back_up()
     ward.lose()
-    for claimed in ward.inbox.glob(".taking/*.json"):
-        claimed.unlink()
     done = ward.restore(backup)
     assert (done.unknown, done.bare) == (0, 1)
     ward.start()
