@@ -17,13 +17,32 @@ import pytest
 
 from agent.clock import BEIJING
 from agent.demo.stage import eventually
-from agent.errors import ControlError
+from agent.errors import AnswerRejected, ControlError
+from agent.hookspecs import Incoming, Notice
 from agent.outbox.model import State as MessageState
+from plugins.scanpay.building import build
 from plugins.scanpay.disputing import TOLD_PAID
+from plugins.scanpay.hearing import hear
 from plugins.scanpay.orders import State, order_of
 from plugins.scanpay.simulator.callbacks import Callback
+from plugins.scanpay.simulator.key_files import read_sealing
+from plugins.scanpay.simulator.sealing import Hash
+from plugins.scanpay.simulator.wire import write_form
 from tests.unit.scanpay.test_scanpay_reconciling import act
-from tests.unit.scanpay.till import HOSPCODE, OPERATOR, Hospital, Served, hospital, order, scan, served
+from tests.unit.scanpay.till import (
+    HOSPCODE,
+    OPERATOR,
+    Hospital,
+    Keyring,
+    Served,
+    hospital,
+    key_folder,
+    key_texts,
+    options,
+    order,
+    scan,
+    served,
+)
 
 ONE = 1
 LISTENER = (
@@ -306,6 +325,39 @@ def test_what_is_not_the_platforms_word_is_refused_and_changes_nothing(tmp_path:
         assert inquiring(his)
         assert records(his) == []
         assert post(his, good)[0] == 200
+
+
+def signed_by_platform(**changed: str) -> bytes:
+    """A result with a signature that is another one each time (SM2)."""
+    told = {
+        "transtype": "ST009",
+        "orderid": "D1",
+        "respcode": "00",
+        "aprcode": "00",
+        "transdata": "<transdata><orderid>D1</orderid><paystatus>2</paystatus></transdata>",
+    }
+    sealing = read_sealing(key_folder(Hash.SM3), Hash.SM3, now())
+    return write_form(sealing.signed({**told, **changed}))
+
+
+def heard(body: bytes) -> Notice:
+    given = options(signature_hash="sm3")
+    hearing = hear(build(given, Keyring(key_texts(Hash.SM3))))
+    return hearing.heard(Incoming("/callback", {}, body))
+
+
+def test_a_result_that_is_signed_anew_is_the_same_and_another_is_not() -> None:
+    first, again = signed_by_platform(), signed_by_platform()
+    assert first != again
+    assert heard(first).key == heard(again).key
+    assert heard(first).scope.key == ("D1",)
+    assert heard(signed_by_platform(hospcode=HOSPCODE)).key != heard(first).key
+
+
+@pytest.mark.parametrize("changed", [{"hospcode": "99999999"}, {"orderid": "D2"}, {"transtype": "ST007"}])
+def test_a_result_for_somebody_or_something_else_is_refused(changed: dict[str, str]) -> None:
+    with pytest.raises(AnswerRejected):
+        heard(signed_by_platform(**changed))
 
 
 def test_nothing_listens_unless_it_is_configured(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from agent.demo.stage import eventually
 from agent.events import (
     Conclusion,
     Draft,
+    Duty,
     Finding,
     Forget,
     Hold,
@@ -45,7 +46,18 @@ from plugins.scanpay.orders import (
 )
 from plugins.scanpay.settings import read_settings
 from tests.unit.scanpay.test_scanpay_planning import adapter, draft
-from tests.unit.scanpay.till import HOSPCODE, NOW, OPERATOR, Hospital, hospital, options, order, scan, served
+from tests.unit.scanpay.till import (
+    HOSPCODE,
+    NOW,
+    OPERATOR,
+    Hospital,
+    admission,
+    hospital,
+    options,
+    order,
+    scan,
+    served,
+)
 
 ONE, TWO = 1, 2
 
@@ -299,6 +311,11 @@ def test_what_st009_says_is_what_becomes_of_a_payment(status: str, state: State)
     assert state_in(conclusion.outcome) is state
 
 
+def test_that_it_is_paid_never_accepts_a_registration_whose_numbers_are_lost() -> None:
+    attempt = claimed("ST023", admission("D1", ONE, NOW))
+    assert concluded(attempt, says("2")).finding is Finding.UNDECIDED
+
+
 def test_paying_decides_nothing() -> None:
     assert concluded(claimed("ST007", scanned_payment()), says("1")).finding is Finding.UNDECIDED
 
@@ -363,10 +380,26 @@ def test_a_callback_that_says_paid_disputes_only_what_was_told_as_not_paid(
 
 def test_what_a_callback_called_paid_is_looked_at_once_its_own_message_has_ended_otherwise() -> None:
     told = disputing.told_paid(paid_order())
-    assert due(*paid_order(State.ASKED).facts(), told, giver="inquiring") == []
-    assert due(*paid_order(State.NOT_PAID).facts(), told) == ["ST009"]
-    assert due(*paid_order(State.DISPUTED).facts(), told) == ["ST009"]
-    assert due(*paid_order(State.PAID).facts(), told) == []
+    for state, giver, looks, forgotten in (
+        (State.ASKED, "inquiring", [], set()),
+        (State.NOT_PAID, "", ["ST009"], set()),
+        (State.DISPUTED, "", ["ST009"], set()),
+        (State.PAID, "", [], {disputing.TOLD_PAID}),
+    ):
+        found = all_due(*paid_order(state).facts(), told, giver=giver)
+        assert [duty.submission.transaction for duty in found if duty.submission] == looks
+        assert {gone.kind for duty in found for gone in duty.forgotten} == forgotten
+
+
+def test_a_disputed_order_has_the_amounts_that_the_platform_settled() -> None:
+    shares = {"akc264": "25.00", "akc260": "15.00", "akc255": "6.00", "akc261": "4.00", "balanceno": "JS9"}
+    data = {"orderamt": "25.00", "aptorderackdata": {"balanceret": shares}}
+    unknown = paid_order(State.NOT_PAID, total="")
+    found = disputing.disputed(unknown, data, "", "callback")
+    assert (found.total, found.fund, found.account, found.cash) == ("25.00", "15.00", "6.00", "4.00")
+    assert (found.balanceno, found.proof, found.at) == ("JS9", "callback", unknown.at)
+    without = disputing.disputed(unknown, {"orderamt": "24.00"}, "", "callback")
+    assert (without.total, without.fund) == ("24.00", "")
 
 
 def test_an_order_that_ends_as_paid_is_not_looked_at_again() -> None:
@@ -514,13 +547,16 @@ def test_a_cycle_is_not_signed_out_while_an_order_of_it_is_open(
 
 
 # -- duties -------------------------------------------------------------------------------------------------
-def due(
+def due(*facts: Identifier, **how: Any) -> list[str]:
+    return [duty.submission.transaction for duty in all_due(*facts, **how) if duty.submission]
+
+
+def all_due(
     *facts: Identifier, at: datetime = NOW, drained: bool = True, giver: str = "", **others: Any
-) -> list[str]:
+) -> tuple[Duty, ...]:
     settings = read_settings(options(**others))
     watched = Watched(at, first=False, drained=drained)
-    found = duties.duties(Held(*facts, giver=giver), watched, settings)
-    return [duty.submission.transaction for duty in found if duty.submission]
+    return duties.duties(Held(*facts, giver=giver), watched, settings)
 
 
 def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
@@ -529,6 +565,12 @@ def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
     assert due(*facts, at=later, ack_within_s=30) == ["ST100"]
     assert due(*facts, at=later, ack_within_s=30, drained=False) == []
     assert due(*facts, at=NOW + timedelta(seconds=29), ack_within_s=30) == []
+
+
+def test_a_clock_that_was_set_back_makes_nobody_wait_for_the_time_that_was() -> None:
+    ahead = NOW + timedelta(days=1)
+    looked = disputing.waiting(disputing.LATE_LOOK, HOSPCODE, "D1", ahead.isoformat(), "C1")
+    assert due(*paid_order(State.NOT_PAID).facts(), looked) == ["ST009"]
 
 
 def test_what_was_told_as_not_paid_is_looked_at_once_more_after_a_while() -> None:
