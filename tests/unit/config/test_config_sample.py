@@ -9,6 +9,7 @@ from agent.config import document, load
 from agent.config.sample import literal, render_sample
 from agent.config.schema import RESERVED_OPTIONS, SECTIONS
 from agent.hookspecs import KeyUse, Option, ProtocolSpec
+from agent.registry import Registry
 
 DOCUMENTED = "http://platform.example:7015/engine"
 
@@ -70,7 +71,16 @@ def test_the_sample_offers_every_setting_and_documented_addresses_only_as_commen
 
 def test_the_page_in_docs_is_what_the_declarations_say() -> None:
     page = Path(__file__).parents[3] / "docs" / "configuration.md"
-    assert page.read_text(encoding="utf-8") == document.render(), "run: python -m agent.config.document"
+    declared = document.render(Registry().protocols().values())
+    assert page.read_text(encoding="utf-8") == declared, "run: python -m agent.config.document"
+
+
+def test_the_page_tells_of_a_protocols_options_what_the_sample_does() -> None:
+    page = document.render([ALPHA])
+    for option in ALPHA.options:
+        (row,) = [line for line in page.splitlines() if line.startswith(f"| `{option.name}` |")]
+        assert option.about in row
+        assert ("必填" in row) == option.required
 
 
 def test_every_setting_is_described_in_both_languages_with_an_example() -> None:
