@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -105,12 +107,17 @@ def open_hid(choice: HidChoice) -> HidLink:
 
 
 def library() -> Any:
-    """``hid`` (hidapi), imported when the first such scanner is wanted. Raises DeviceUnsupported."""
-    try:
-        import hid
-    except ImportError:
-        raise DeviceUnsupported("没有安装 HID 组件 hidapi", hint="请安装 his-agent[hid]") from None
-    return hid
+    """hidapi, imported when the first such scanner is wanted. Raises DeviceUnsupported."""
+    for name in _modules():
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    raise DeviceUnsupported("没有安装 HID 组件 hidapi", hint="请安装 his-agent[hid]")
+
+
+def _modules() -> tuple[str, ...]:
+    """On Linux the package's ``hid`` speaks to libusb: it tells no usage pages, by which a scanner is
+    known, and takes the whole device from the kernel. ``hidraw`` is the kernel's own way."""
+    return ("hidraw", "hid") if sys.platform == "linux" else ("hid",)
 
 
 def _chosen(choice: HidChoice, entries: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def test_each_scanners_codes_are_classified_without_what_it_adds() -> None:
 
 def test_the_kind_of_scanner_decides_what_is_opened(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hid", None)
+    monkeypatch.setitem(sys.modules, "hidraw", None)
     with pytest.raises(DeviceUnsupported, match="hidapi"):
         opener(ScannerConfig("a", "t", kind="hid-pos"), DeviceConfig(), SystemClock())()
     with pytest.raises(DeviceMissing, match="转接芯片"):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.devices.hid_link import HidChoice, open_hid
+from agent.devices.hid_link import HidChoice, library, open_hid
 from agent.devices.hid_report import DEFAULT_LAYOUT, Assembler, Field, Layout, layout_of
 from agent.devices.known import UsbId
 from agent.devices.model import (
@@ -168,6 +168,7 @@ def entry(path: bytes, product: int = 0x0B01, page: int = 0x8C, serial: str = "S
 def bus(monkeypatch: pytest.MonkeyPatch) -> Bus:
     bus = Bus(entry(b"kbd", page=1), entry(b"pos"))
     monkeypatch.setitem(sys.modules, "hid", bus.module)
+    monkeypatch.setitem(sys.modules, "hidraw", None)
     return bus
 
 
@@ -199,6 +200,24 @@ def test_a_code_whose_rest_never_comes_is_not_glued_to_the_next(bus: Bus) -> Non
     assert link.discarded == 1
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere hidapi has one way only")
+def test_on_linux_the_kernels_way_is_taken_since_libusb_tells_no_usage_pages(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kernel = Bus(entry(b"/dev/hidraw0", page=1), entry(b"/dev/hidraw1"))
+    monkeypatch.setitem(sys.modules, "hidraw", kernel.module)
+    bus.entries = (entry(b"1-2:1.0", page=0), entry(b"1-2:1.1", page=0))
+    kernel.reports.put(report(b"A1"))
+    assert open_hid(HidChoice()).read() == [b"]Q0A1"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere hidapi has one way only")
+def test_the_package_that_is_installed_brings_the_kernels_way() -> None:
+    hidraw = pytest.importorskip("hidraw")
+    assert library() is hidraw
+    assert callable(hidraw.device().get_report_descriptor)
+
+
 def test_which_device_is_meant_is_never_guessed(bus: Bus) -> None:
     bus.entries = (entry(b"a", serial="A"), entry(b"b", serial="B"))
     with pytest.raises(DeviceAmbiguous):
@@ -216,5 +235,6 @@ def test_a_device_that_may_not_be_opened_is_said(bus: Bus) -> None:
 
 def test_without_the_library_the_state_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hid", None)
+    monkeypatch.setitem(sys.modules, "hidraw", None)
     with pytest.raises(DeviceUnsupported, match="hidapi"):
         open_hid(HidChoice())

@@ -273,6 +273,6 @@ def test_importing_the_links_imports_no_optional_library() -> None:
     script = (
         "import sys, agent.devices.evdev_link, agent.devices.hid_link, agent.devices.serial_link,"
         " agent.devices.cards.pcsc, agent.devices.cards.driver;"
-        "print({'hid', 'evdev', 'smartcard', 'serial'} & set(sys.modules))"
+        "print({'hid', 'hidraw', 'evdev', 'smartcard', 'serial'} & set(sys.modules))"
     )
     assert subprocess.check_output([sys.executable, "-c", script], text=True) == "set()\n"
