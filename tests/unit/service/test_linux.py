@@ -86,7 +86,9 @@ def test_devices_are_opened_only_when_asked_for(image, tmp_path):
     image.install(replace(WANTED, scanners=True, cards=True))
     drop_ins = tmp_path / "etc/systemd/system/his-agent.service.d"
     assert installed(drop_ins) == ["cards.conf", "scanners.conf"]
-    assert "DeviceAllow=char-ttyUSB rw" in (drop_ins / "scanners.conf").read_text()
+    opened = (drop_ins / "scanners.conf").read_text()
+    for kind in ("ttyACM", "ttyUSB", "ttyS", "hidraw", "input"):
+        assert f"DeviceAllow=char-{kind} rw" in opened
     assert "DeviceAllow" not in (tmp_path / PLACES[0]).read_text()
 
 
