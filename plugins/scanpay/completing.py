@@ -99,8 +99,9 @@ def complete(
     whole = replace(draft, body=body)
     wrong = tuple(keeping.faults(whole, history, settings.hospcode))
     refused = (*agent.faults, *missing, *late)
-    if refused or (wrong and not forced):
-        return Completion(whole, refused=(*refused, *wrong), alone=not refused)
+    firm = tuple(fault for fault in wrong if not forced or keeping.is_firm(fault, spec.code))
+    if refused or firm:
+        return Completion(whole, refused=(*refused, *firm), alone=not refused)
     if waits:
         return Completion(whole, awaits=(awaited(agent.till),), given=(wanted(agent.till),))
     whole, given = keeping.claimed(whole, history, settings.hospcode)

@@ -48,6 +48,7 @@ _NEEDED: Final[Mapping[str, tuple[frozenset[State], str]]] = {
     "ST100": (frozenset({State.PAID, State.DISPUTED}), "只有支付成功的订单才能取消"),
     "ST024": (frozenset({State.REGISTERED}), "只有已登记而没有结算的订单才能办理无费退院"),
 }
+_FIRM: Final = frozenset({"order_used", "order_busy", "acknowledged"})
 
 
 # -- at the claim -----------------------------------------------------------------------------------
@@ -90,6 +91,11 @@ def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, c
     if code == "ST100":
         cycle = cycle or order.cycle
         yield from _cancelling(order, history, hospcode, cycle, internal=agent.internal)
+
+
+def is_firm(fault: Fault, code: str) -> bool:
+    """Whether no HIS can force it: an order would be paid twice, or what became of it be forgotten."""
+    return fault.rule in _FIRM or (fault.rule == "order_state" and code == "ST022")
 
 
 def _is_own(order: Order, code: str, owner: str) -> bool:

@@ -119,6 +119,27 @@ def test_a_refund_of_unknown_fate_is_repeated_by_no_other_submission() -> None:
     assert rules(adapter().complete(other, held, forced=False)) == [("/orderid", "order_busy")]
 
 
+@pytest.mark.parametrize(
+    ("transaction", "state", "firm"),
+    [
+        ("ST007", State.PAID, ["order_used"]),
+        ("ST022", State.PAID, ["order_state"]),
+        ("ST022", State.NOT_PAID, ["order_state"]),
+        ("ST010", State.NOT_PAID, []),
+    ],
+)
+def test_no_force_pays_an_order_again(transaction: str, state: State, firm: list[str]) -> None:
+    data = {
+        "ST007": scanned_payment(),
+        "ST022": {"orderid": "D1", "ordervalidcode": "V1", **scan(ONE, NOW)},
+        "ST010": {"orderid": "D1", "balanceno": "J1", "balancecode": "B1", **scan(ONE, NOW)},
+    }[transaction]
+    held = Held(*CYCLES, *paid_order(state).facts())
+    forced = adapter().complete(draft(transaction, data), held, forced=True)
+    assert [fault.rule for fault in forced.refused] == firm
+    assert bool(forced.warnings) is not bool(firm)
+
+
 def test_that_an_earlier_payment_failed_says_nothing_yet_of_the_one_after_it() -> None:
     again = pay(ONE, *replace(prepared(), state=State.NOT_PAID, proof="answer").facts())
     assert again.refused == ()
