@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-TOOLS = ("dbus-run-session", "gnome-keyring-daemon")
+TOOLS = ("dbus-run-session", "dbus-send", "gnome-keyring-daemon")
 pytestmark = pytest.mark.skipif(
     any(shutil.which(tool) is None for tool in TOOLS),
     reason="needs dbus-run-session and gnome-keyring-daemon (apt install dbus gnome-keyring)",
@@ -19,7 +19,9 @@ pytestmark = pytest.mark.skipif(
 
 UNLOCK = (
     'printf "%s" session | gnome-keyring-daemon --unlock --components=secrets --daemonize >/dev/null\n'
-    "trap 'kill \"$(pidof -s gnome-keyring-daemon)\" 2>/dev/null' EXIT\n"
+    "secrets=$(dbus-send --session --print-reply=literal --dest=org.freedesktop.DBus / "
+    "org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.secrets)\n"
+    'trap "kill ${secrets##* }" EXIT\n'  # this session's own: another test's may run beside it
 )
 LONG = "MIIEowIBAAKCAQEA" * 110
 Session = Callable[..., list[str]]
