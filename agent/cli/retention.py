@@ -26,7 +26,7 @@ _RULES = {
 
 @make_command(
     "retention",
-    help="清理超过保留期（配置 [retention]）的内容。代理程序每天自动清理一次；没有读过的结果、下载和扫码从不清理。",
+    help="清理超过保留期（配置 [retention]）的内容，代理程序每天做一次；没有读过的结果、下载和扫码从不清理。",
 )
 @click.option("--dry-run", is_flag=True, help="只列出会清理什么，不改变任何东西")
 @click.option("--reason", metavar="说明", default="", help="原因，写入审计记录")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ def test_who_may_not_start_the_service_is_told_and_leaves_no_lock(monkeypatch: p
             CardService().start()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="flock is of Unix; Windows has no virtual reader")
 def test_a_reader_that_is_in_use_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(card_service, "_lacking", lambda: "")
     monkeypatch.setattr(card_service, "_SETTINGS", Path(__file__))
