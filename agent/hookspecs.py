@@ -239,6 +239,11 @@ class ProtocolAdapter(Protocol):
         """What the agent has to do now because of what it knows; () by default."""
         ...
 
+    def restored(self, history: History) -> tuple[Forget, ...]:
+        """What the agent must not do by itself because of facts that a restored backup brought back: what
+        happened since, nobody knows; () by default."""
+        ...
+
     def acknowledged(self, draft: Draft, data: JsonObject, history: History) -> Outcome:
         """The facts that go and come when the HIS has taken over the result of an accepted message, in the
         same commit; none by default. ``data`` is what the message brought. Raises ControlError when it

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.config.model import AgentConfig
     from agent.keys import KeyRing
-    from agent.outbox.base import Outbox
+    from agent.outbox.base import Outbox, Transaction
     from agent.registry import Registry
 
 _ASIDE: Final = ".restoring"
@@ -34,13 +34,15 @@ _ASIDE: Final = ".restoring"
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """``unknown`` messages wait for a decision; of ``bare`` submissions of the backup only the id is kept.
+    """``unknown`` messages wait for a decision; of ``bare`` submissions of the backup only the id is kept;
+    ``left`` acts that the agent would have done by itself are left to people.
     ``accepted`` files came after it. ``numbers_left_out``: the high-water file was lost, so a large block of
     every series is skipped."""
 
     made_at: datetime
     unknown: int
     bare: int
+    left: int
     accepted: Accepted
     numbers_left_out: bool
 
@@ -117,6 +119,7 @@ def _prepare(
     try:
         with outbox.write() as tx:
             unknown, bare = tx.hold_unfinished(clock.now())
+            left = _leave_undone(config, registry, ring, tx)
         lost = not (config.data / NUMBERS).exists()
         if lost:
             leave_out(outbox, manifest.made_at.date(), clock.now().date())
@@ -124,6 +127,7 @@ def _prepare(
             manifest.made_at,
             unknown,
             bare,
+            left,
             _register(config, registry, ring, clock, outbox, manifest.made_at),
             lost,
         )
@@ -134,10 +138,21 @@ def _prepare(
     return done
 
 
+def _leave_undone(config: AgentConfig, registry: Registry, ring: KeyRing, tx: Transaction) -> int:
+    """Have the protocols say what must not be done by itself any more; returns how many such acts."""
+    left = 0
+    for name, system in config.systems.items():
+        forgotten = registry.protocol(name).build(system.options, ring).restored(tx.history(name))
+        tx.give_facts(name, (), forgotten)
+        left += len(forgotten)
+    return left
+
+
 def _counted(done: Restored) -> dict[str, int]:
     return {
         "unknown": done.unknown,
         "bare": done.bare,
+        "left": done.left,
         "registered": len(done.accepted.registered),
         "registered_bare": len(done.accepted.bare),
         "unreadable": len(done.accepted.unreadable),

@@ -56,6 +56,7 @@ def _told(done: Restored) -> dict[str, object]:
         "made_at": done.made_at.isoformat(),
         "unknown": done.unknown,
         "bare": done.bare,
+        "left": done.left,
         "registered": _texts(done.accepted.registered),
         "registered_bare": _texts(done.accepted.bare),
         "attachments": _texts(done.accepted.attachments),
@@ -75,6 +76,8 @@ def _draw(done: Restored) -> None:
         write_line(
             f"备份时还在等附件或扫码、现在只知道编号的业务：{done.bare} 笔（由 HIS 用 .resolve.json 裁定）"
         )
+    if done.left:
+        write_line(f"不再自动办理的（如超时未确认记账的自动撤销）：{done.left} 笔，请与 HIS 核对后人工办理")
     _list("备份之后受理、现登记为结果不明的文件", done.accepted.registered)
     _list("备份之后受理、只登记了编号的文件（由 HIS 用 .resolve.json 裁定）", done.accepted.bare)
     _list("它们的附件", done.accepted.attachments)

@@ -12,6 +12,7 @@ from agent.events import (
     Draft,
     Duty,
     FileReference,
+    Forget,
     History,
     JsonObject,
     Outcome,
@@ -57,6 +58,9 @@ class Unaided:
         return 0.0
 
     def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
+        return ()
+
+    def restored(self, history: History) -> tuple[Forget, ...]:
         return ()
 
     def acknowledged(self, draft: Draft, data: JsonObject, history: History) -> Outcome:

@@ -16,6 +16,7 @@ from agent.events import (
     Conclusion,
     Draft,
     Duty,
+    Forget,
     History,
     JsonObject,
     Outcome,
@@ -90,6 +91,9 @@ class ScanpayAdapter(Unaided):
 
     def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
         return duties.duties(history, watched, self.settings)
+
+    def restored(self, history: History) -> tuple[Forget, ...]:
+        return duties.not_after_a_restore(history, self.settings.hospcode)
 
     def series(self, draft: Draft) -> tuple[Series, ...]:
         return (Series(self._series, SERIAL_DIGITS, daily=False),)

@@ -95,6 +95,11 @@ def _cancelling(history: History, watched: Watched, settings: Settings) -> Itera
             yield Duty(name, _submission("ST100", data, watched.now), given=(since,))
 
 
+def not_after_a_restore(history: History, hospcode: str) -> tuple[Forget, ...]:
+    """No payment of a restored backup is cancelled for want of the HIS's word: it may have come since."""
+    return tuple(Forget(BOOKING, (hospcode,), orderid) for orderid in history.values(BOOKING, (hospcode,)))
+
+
 def _late_looks(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
     hospcode = settings.hospcode
     for kind, standing in _LOOKED_AT.items():

@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,14 @@ from agent.backup.restoring import Restored, restore
 from agent.clock import SystemClock
 from agent.config import load
 from agent.errors import ConfigurationError, KeyMissing, StoreDamaged, StoreError, StoreLocked
-from agent.events import Outcome, Series
+from agent.events import Forget, Identifier, Outcome, Series
 from agent.keys import DATA_KEY, KeyRing
 from agent.keys_memory import MemoryKeyring
 from agent.numbers import SKIPPED, Numbers, leave_out
 from agent.opening import open_outbox
 from agent.outbox.base import Outbox
 from agent.registry import Registry
+from plugins.ministry.adapter import MinistryAdapter
 from tests.contract.outbox_world import accepted, draft, rejected, visit
 from tests.unit.daemon_bench import BlackHole, DaemonBench
 from tests.unit.intake.test_attachments import PDF, upload
@@ -152,6 +154,31 @@ def test_after_a_decision_the_restored_message_is_sent_and_its_followers_after_i
         tx.resolve(first.message, "accepted", {}, "officer", "called them", now, _answered)
         tx.resolve(second.message, "resend", {}, "officer", "never arrived", now, _answered)
     assert states(outbox) == {"A": "accepted", "B": "ready"}
+    outbox.close()
+
+
+def test_what_a_protocol_would_do_by_itself_after_a_restore_is_left_to_people(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fact = Identifier("waits", ("till",), "since yesterday", "D1")
+    ward.start()
+    with ward.daemon.outbox.write() as tx:
+        tx.give_facts("ministry", (fact, replace(fact, kind="known")), ())
+    backup = ward.back_up()
+    ward.lose()
+    monkeypatch.setattr(
+        MinistryAdapter,
+        "restored",
+        lambda _self, history: tuple(
+            Forget("waits", ("till",), one) for one in history.values("waits", ("till",))
+        ),
+    )
+    assert ward.restore(backup).left == 1
+    outbox = ward.opened()
+    with outbox.write() as tx:
+        history = tx.history("ministry")
+        assert history.values("waits", ("till",)) == {}
+        assert history.values("known", ("till",)) == {"D1": "since yesterday"}
     outbox.close()
 
 
