@@ -14,6 +14,7 @@ import pytest
 
 from agent.clock import BEIJING
 from agent.demo.stage import eventually
+from agent.errors import AnswerRejected
 from agent.events import (
     Conclusion,
     Draft,
@@ -30,7 +31,8 @@ from agent.events import (
 )
 from agent.hookspecs import Noted, Notice
 from agent.protocol.values import text_of
-from plugins.scanpay import disputing, duties, keeping
+from plugins.scanpay import disputing, duties, keeping, outcomes
+from plugins.scanpay.codec import Answer
 from plugins.scanpay.hearing import hear
 from plugins.scanpay.orders import (
     LEDGER,
@@ -309,6 +311,16 @@ def test_what_st009_says_is_what_becomes_of_a_payment(status: str, state: State)
     assert conclusion.finding is Finding.FOUND
     assert conclusion.outcome is not None
     assert state_in(conclusion.outcome) is state
+
+
+@pytest.mark.parametrize("missing", ["orderid", "balancecode"])
+def test_a_success_that_does_not_say_what_it_is_about_is_not_believed(missing: str) -> None:
+    attempt = claimed("ST007", scanned_payment())
+    spec = adapter().catalog.transaction("ST007")
+    data = {"orderid": "D1", "balancecode": "YZ1"}
+    assert outcomes.outcome(spec, attempt, Answer("00", "", "00", "", data)).verdict is Verdict.ACCEPTED
+    with pytest.raises(AnswerRejected):
+        outcomes.outcome(spec, attempt, Answer("00", "", "00", "", {**data, missing: ""}))
 
 
 def test_that_it_is_paid_never_accepts_a_registration_whose_numbers_are_lost() -> None:
