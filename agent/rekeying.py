@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from agent.clock import Clock
@@ -16,6 +17,7 @@ from agent.outbox.connection import connect_writer, translated
 from agent.outbox.key_state import KeyState, key_state, read_key_state
 from agent.outbox.ownership import take_ownership
 from agent.outbox.rekeying import Progress, Rekeying
+from agent.outbox.store import SqliteOutbox
 
 
 def rekey(path: Path, ring: KeyRing, clock: Clock, who: str, why: str, progress: Progress) -> int:
@@ -29,7 +31,9 @@ def rekey(path: Path, ring: KeyRing, clock: Clock, who: str, why: str, progress:
     """
     before = read_key_state(path)
     if before.change is None and before.key_of([ring.data_key(create=False)]) is not None:
-        _record(path, ring, clock, "data_key.changing", before.number + 1, who, why)
+        with _trail(path, ring, clock) as outbox:
+            ring.next_data_key(create=True)  # first: a keyring that takes none changes nothing
+            _record(outbox, "data_key.changing", before.number + 1, who, why)
     ownership = take_ownership(path, clock)
     well = False
     try:
@@ -45,7 +49,8 @@ def rekey(path: Path, ring: KeyRing, clock: Clock, who: str, why: str, progress:
     finally:
         ownership.release(well=well and ownership.closed_well)
     crash_point("rekey.before_record")
-    _record(path, ring, clock, "data_key.changed", number, who, why)
+    with _trail(path, ring, clock) as outbox:
+        _record(outbox, "data_key.changed", number, who, why)
     crash_point("rekey.before_promotion")
     ring.promote_data_key()
     return number
@@ -85,10 +90,15 @@ def _unfit() -> KeyMissing:
     )
 
 
-def _record(path: Path, ring: KeyRing, clock: Clock, kind: str, number: int, who: str, why: str) -> None:
+@contextmanager
+def _trail(path: Path, ring: KeyRing, clock: Clock) -> Iterator[SqliteOutbox]:
     outbox = open_outbox(path, keys=ring, clock=clock, answer_within_s=20.0)
     try:
-        with outbox.write() as tx:
-            tx.record(kind, {"key": number}, who=who, why=why)
+        yield outbox
     finally:
         outbox.close()
+
+
+def _record(outbox: SqliteOutbox, kind: str, number: int, who: str, why: str) -> None:
+    with outbox.write() as tx:
+        tx.record(kind, {"key": number}, who=who, why=why)

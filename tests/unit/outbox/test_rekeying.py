@@ -16,8 +16,9 @@ import pytest
 
 from agent.clock import ManualClock
 from agent.crypto.at_rest import DataKey, key_id_of
-from agent.errors import CiphertextRejected, KeyMissing, StoreError, StoreLocked
+from agent.errors import CiphertextRejected, ConfigurationError, KeyMissing, StoreError, StoreLocked
 from agent.keys import DATA_KEY, NEXT_DATA_KEY, KeyRing
+from agent.keys_systemd import CredentialsKeyring
 from agent.opening import open_outbox
 from agent.outbox import places
 from agent.outbox.store import SqliteOutbox
@@ -299,6 +300,25 @@ def test_a_running_agent_and_a_missing_key_stop_the_change_before_it_begins(safe
     KeyRing(backend=plain()).set(DATA_KEY, kept)
     safe.world.outbox = safe.open()
     assert NEXT_DATA_KEY not in safe.ring.names()
+
+
+def test_a_keyring_that_can_only_be_read_changes_nothing_and_says_so(
+    safe: Safe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safe.world.message("A", draft(visit("v1")))
+    safe.world.outbox.close()
+    folder = tmp_path / "credentials"
+    folder.mkdir(mode=0o700)
+    credential = folder / "agent__data-key"
+    credential.write_text(safe.ring.get(DATA_KEY))
+    credential.chmod(0o400)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    ring = KeyRing(backend=CredentialsKeyring())  # type: ignore[no-untyped-call]
+    with pytest.raises(ConfigurationError, match="systemd"):
+        rekey(safe.path, ring, safe.clock, "officer", "", lambda _table: None)
+    safe.world.outbox = safe.open()
+    assert not [kind for kind in recorded(safe) if kind.startswith("data_key.")]
+    assert [view.his_id for view in safe.world.outbox.messages()] == ["A"]
 
 
 def test_a_lost_new_key_stops_a_resumed_change_and_loses_nothing(safe: Safe) -> None:
