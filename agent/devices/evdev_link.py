@@ -34,6 +34,7 @@ _SYNCHRONISATION: Final = 0
 _DROPPED: Final = 3
 _KEY_EVENT: Final = 1
 _RELEASED: Final = 0
+_DIGIT_KEYS: Final = range(2, 12)
 
 WINDOWS_ADVICE: Final = (
     "键盘模式的扫码枪在 Windows 上不能由服务读取：服务看不到键盘输入。"
@@ -149,7 +150,8 @@ def _opened(evdev: Any, choice: KeyboardChoice) -> Any:
             "没有写明哪个键盘是扫码枪", hint="请写 path 或 usb；绝不会去抓取普通键盘", details={}
         )
     devices = [device for path in evdev.list_devices() if (device := _tried(evdev, path)) is not None]
-    fitting = [device for device in devices if choice.usb.fits(device.info.vendor, device.info.product)]
+    named = [device for device in devices if choice.usb.fits(device.info.vendor, device.info.product)]
+    fitting = [device for device in named if _types_digits(device)]
     _close_others(devices, fitting)
     if len(fitting) == 1:
         return fitting[0]
@@ -179,6 +181,14 @@ def _tried(evdev: Any, path: str) -> Any | None:
         return evdev.InputDevice(path)
     except OSError:
         return None
+
+
+def _types_digits(device: Any) -> bool:
+    """One scanner may show as several input devices, of which only one types (others: volume, power)."""
+    try:
+        return set(_DIGIT_KEYS) <= set(device.capabilities().get(_KEY_EVENT, ()))
+    except OSError:
+        return False
 
 
 def _close_others(devices: Iterable[Any], kept: Iterable[Any]) -> None:

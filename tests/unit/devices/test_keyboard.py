@@ -107,6 +107,7 @@ class Keyboard:
     def __init__(self, path: str, vendor: int = 0x05E0, product: int = 0x1200) -> None:
         self.path = path
         self.info = SimpleNamespace(vendor=vendor, product=product)
+        self.keys = [*range(1, 84)]
         self.grabbed = self.closed = self.held_by_another = self.gone = False
         self._reading, self._writing = os.pipe()
         self._events: list[Any] = []
@@ -126,6 +127,9 @@ class Keyboard:
     def unplug(self) -> None:
         self.gone = True
         os.write(self._writing, b"x")
+
+    def capabilities(self) -> dict[int, list[int]]:
+        return {0: [0, 1], 1: self.keys}
 
     def fileno(self) -> int:
         return self._reading
@@ -238,6 +242,14 @@ def test_a_keyboard_is_never_taken_by_a_guess(keyboards: Keyboards) -> None:
         open_keyboard(ZEBRA, SystemClock())
     assert not any(keyboard.grabbed for keyboard in keyboards.all.values())
     assert all(keyboard.closed for keyboard in keyboards.all.values())
+
+
+@posix
+def test_of_the_input_devices_of_one_scanner_the_one_that_types_is_taken(keyboards: Keyboards) -> None:
+    volume = keyboards.all["/dev/input/event2"] = Keyboard("/dev/input/event2")
+    volume.keys = [113, 114, 115]
+    assert open_keyboard(ZEBRA, SystemClock()).label == "/dev/input/event1"
+    assert volume.closed
 
 
 @posix
