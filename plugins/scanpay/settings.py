@@ -193,7 +193,7 @@ OPTIONS: Final = (
     Option(
         "decoder_command",
         "list",
-        "运行解码助手的 Python（动态库为 32 位时填 32 位 Python）；空表示本程序自带的",
+        "运行解码助手的 Python（动态库为 32 位时填 32 位 Python）；空表示本程序所用的，安装包版必须填写",
         default=[],
         example='["C:\\\\Python311-32\\\\python.exe"]',
     ),

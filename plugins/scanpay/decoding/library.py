@@ -10,7 +10,7 @@ from typing import Final
 
 from agent import jsontext
 from agent.clock import Clock
-from agent.errors import HelperError, HelperRefused
+from agent.errors import ConfigurationError, HelperError, HelperRefused
 from agent.events import JsonObject
 from agent.helpers.client import HelperProcess
 from agent.helpers.process import HelperSettings
@@ -22,10 +22,11 @@ _HELPER: Final = Path(__file__).with_name("library_helper.py")
 
 
 class LibraryDecoder:
-    """Nothing starts before the first code."""
+    """Nothing starts before the first code. Raises ConfigurationError where no Python is there to run the
+    helper."""
 
     def __init__(self, settings: DecoderSettings, hospcode: str, clock: Clock) -> None:
-        command = (*(settings.command or (sys.executable,)), str(_HELPER), settings.library)
+        command = (*(settings.command or _own_python()), str(_HELPER), settings.library)
         self._url = settings.url
         self._hospcode = hospcode
         self._business = settings.business
@@ -54,6 +55,16 @@ class LibraryDecoder:
         except (TypeError, KeyError, Base64Error):
             raise failed("解码助手的应答不正确") from None
         return read_holder(answer, code)
+
+
+def _own_python() -> tuple[str, ...]:
+    """The installed program is frozen: it runs itself only."""
+    if getattr(sys, "frozen", False):
+        raise ConfigurationError(
+            "decoder_command 不能为空：安装包里的程序不能运行解码助手",
+            hint="请安装与动态库位数相同的 Python，并在 decoder_command 中填写其路径",
+        )
+    return (sys.executable,)
 
 
 def query(hospcode: str, business: str, code: str) -> JsonObject:

@@ -8,6 +8,7 @@ import json
 import shutil
 import socketserver
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 
 from agent.clock import BEIJING, SystemClock
+from agent.errors import ConfigurationError
 from agent.rehearsal.people import invented_identity
 from agent.rehearsal.server import Answer, Call, RehearsalServer
 from plugins.scanpay.decoding.holders import Holder, NotDecoded, read_holder
@@ -136,6 +138,14 @@ def test_a_library_that_hangs_costs_its_time_limit_only(library: str) -> None:
             reading.decode("424")
     finally:
         reading.close()
+
+
+def test_the_frozen_program_needs_a_python_for_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    with pytest.raises(ConfigurationError, match="decoder_command"):
+        decoder("NationECCode.dll", "ok")
+    given = settings("library", library="NationECCode.dll", command=("python.exe",))
+    LibraryDecoder(given, "04010089", SystemClock()).close()
 
 
 def test_a_library_that_is_missing_is_told(tmp_path: Path) -> None:
