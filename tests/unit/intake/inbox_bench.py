@@ -31,7 +31,7 @@ from tests.unit.ministry.ministry_desk import adapter, admission, fees, options
 MEGABYTE = 1024 * 1024
 START = datetime(2026, 1, 6, 9, 0, tzinfo=BEIJING)
 LANE = LaneKey("ministry", "519900001")
-HELPER_S = 20.0
+HELPER_S = 60.0
 MOST_LOOKS = 40
 _KEY = generate(1)
 
