@@ -45,7 +45,7 @@ class _NoCards:
     def want(self, waits: Sequence[WaitView]) -> None:
         """The scanner of the bench is always open."""
 
-    def hold(self, submission: int, event: Event) -> None:
+    def hold(self, view: WaitView, event: Event) -> None:
         raise AssertionError("no card is read here")
 
     def holds(self, submission: int) -> bool:
