@@ -15,8 +15,8 @@ people       invented people whose identity numbers fail the checksum
 admin        ``/_rehearsal/``: ledger, faults, state counts and reset as JSON for other processes
 ============ ==============================================================================
 
-and the devices of a till: ``virtual_scanner`` on a pseudo-terminal, ``virtual_card`` in ``virtual_reader``, with
-the machine's ``card_service``.
+and the devices of a till: ``virtual_scanner`` on a pseudo-terminal, ``virtual_card`` in ``virtual_reader``
+of the machine's ``card_service``.
 
 Nothing here is used by the daemon, and nothing here trusts the daemon's own validation.
 """
