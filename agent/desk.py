@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from agent.outbox.base import Outbox, Resolved
     from agent.registry import Registry
     from agent.replies.downloads import DownloadWriter
+    from agent.replies.writer import ReplyWriter
     from agent.supervisor import Supervisor
     from agent.system import System
     from agent.waiting.room import WaitingRoom
@@ -55,6 +56,7 @@ class Running(Protocol):
     supervisor: Supervisor
     systems: dict[str, System]
     intakes: list[FolderIntake]
+    replies: ReplyWriter
     scheduler: Scheduler
     downloads: DownloadWriter
     room: WaitingRoom
@@ -131,7 +133,7 @@ class Desk:
         return {
             "now": now.isoformat(),
             "systems": [self._system(name) for name in sorted(daemon.systems)],
-            "folders": [_folder(intake) for intake in daemon.intakes],
+            "folders": [self._folder(intake) for intake in daemon.intakes],
             "messages": [
                 {"lane": lane, "state": state, "count": count}
                 for (lane, state), count in sorted(daemon.outbox.counts().items())
@@ -205,6 +207,16 @@ class Desk:
             return {**finding, "level": "error", "message": text, "hint": "请核对密钥、接入标识符与平台状态"}
         return finding
 
+    def _folder(self, intake: FolderIntake) -> JsonObject:
+        state = intake.source.state()
+        unwritten = self._daemon.replies.unwritten(intake.folder)
+        if intake.trouble:
+            state = SourceState(Condition.WAITING, intake.trouble)
+        elif unwritten:
+            says = f"{unwritten} 个结果写不进结果文件夹，请检查它的权限和空间，恢复后自动写出"
+            state = SourceState(Condition.WAITING, says)
+        return {"name": intake.folder, "condition": state.condition.value, "sentence": state.sentence}
+
     def _system(self, name: str) -> JsonObject:
         return {
             "name": name,
@@ -219,13 +231,6 @@ class Desk:
                 for lane in self._daemon.systems[name].dispatcher.status()
             ],
         }
-
-
-def _folder(intake: FolderIntake) -> JsonObject:
-    state = intake.source.state()
-    if intake.trouble:
-        state = SourceState(Condition.WAITING, intake.trouble)
-    return {"name": intake.folder, "condition": state.condition.value, "sentence": state.sentence}
 
 
 def _plain(values: Mapping[str, Any]) -> JsonObject:

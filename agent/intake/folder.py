@@ -63,6 +63,8 @@ class FolderIntake:
     _queue: deque[Item] = field(default_factory=deque, init=False)
     _unread: deque[Claimed] = field(default_factory=deque, init=False)
     _again_at: float = field(default=0.0, init=False)
+    _held_up: str = field(default="", init=False)
+    """The trouble that this step has met without an error."""
     drained: bool = field(default=False, init=False)
     """Since the start everything that lay in the folder was taken and committed once."""
     trouble: str = field(default="", init=False)
@@ -102,6 +104,7 @@ class FolderIntake:
 
     def step(self) -> bool:
         """Take and commit what can be; false when there is nothing to do but wait."""
+        self._held_up = ""
         try:
             taken = self._take()
             readable = self._read()
@@ -118,7 +121,7 @@ class FolderIntake:
             log.error("the operating system refused", folder=self.folder, errno=error.errno)
             self.trouble = f"暂停收件，恢复后自动继续：{reason(error)}"
         else:
-            self.trouble = ""
+            self.trouble = self._held_up
             return moved
         self._again_at = self.clock.monotonic() + RETRY_S
         return False
@@ -159,6 +162,7 @@ class FolderIntake:
         """A file that cannot be read now keeps its place, and so does what came after it: all but the
         first ``kept`` of the queue goes back, the latest first. The source offers it again."""
         log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
+        self._held_up = "有文件读不了，它后面的文件都在等：请检查文件权限，或是否被别的程序占用"
         for claimed in reversed(self._unread):
             self.source.give_back(claimed)
         self._unread.clear()

@@ -63,6 +63,8 @@ class ReplyWriter:
     wakeup: threading.Event = field(default_factory=threading.Event)
     _unmarked_since: float | None = field(default=None, init=False)
     _failed: dict[int, float] = field(default_factory=dict, init=False)
+    _unwritten: dict[int, str] = field(default_factory=dict, init=False)
+    """Results that could not be written at the latest try, and the folders that they belong to."""
 
     def run(self) -> None:
         while not self.stopping.is_set():
@@ -101,7 +103,15 @@ class ReplyWriter:
     def _put_off_failed(self, due: list[DueReply], written: list[DueReply]) -> None:
         done = {reply.reply for reply in written}
         until = self.clock.monotonic() + RETRY_S
-        self._failed.update({reply.reply: until for reply in due if reply.reply not in done})
+        failed = [reply for reply in due if reply.reply not in done]
+        self._failed.update({reply.reply: until for reply in failed})
+        for number in done:
+            self._unwritten.pop(number, None)
+        self._unwritten.update({reply.reply: reply.address.folder for reply in failed})
+
+    def unwritten(self, folder: str) -> int:
+        """How many results of a folder could not be written at the latest try."""
+        return tuple(self._unwritten.values()).count(folder)
 
     def mark(self) -> None:
         """Mark what is written, with a commit of its own if no other has done so."""

@@ -394,3 +394,19 @@ def test_a_full_disk_is_told_until_files_are_taken_in_again(bench, monkeypatch):
     bench.look()
     assert bench.ids() == ["A1"]
     assert bench.intake.trouble == ""
+
+
+def test_a_file_that_cannot_be_read_is_told_as_long_as_others_wait_for_it(bench, monkeypatch):
+    bench.admit("A1")
+    with monkeypatch.context() as locked:
+
+        def refuse(_claimed):
+            raise SourceError("文件现在读不了", details={"errno": 13})
+
+        locked.setattr(bench.source, "read", refuse)
+        bench.step_for(2.1)
+        bench.step_for(2.1)
+        assert "请检查文件权限" in bench.intake.trouble
+    bench.look()
+    assert bench.ids() == ["A1"]
+    assert bench.intake.trouble == ""
