@@ -62,7 +62,8 @@ def verify(
     connection: sqlite3.Connection, *, trusted: Collection[bytes] = (), heads: Iterable[Head] = ()
 ) -> Report:
     """``trusted`` are the public points that may have signed; with none given any key passes. ``heads``
-    come from outside the database. Raises sqlite3.Error."""
+    come from outside the database. Sets how ``connection`` reads texts. Raises sqlite3.Error."""
+    connection.text_factory = _text  # a changed bit may have left no text at all, and is named all the same
     checkpoints = [
         _Checkpoint(Head(row[0], bytes(row[2])), row[1], Seal(bytes(row[3]), bytes(row[4])), bool(row[5]))
         for row in connection.execute(_CHECKPOINTS)
@@ -82,6 +83,10 @@ def verify(
         checkpoints=len(checkpoints),
         problems=tuple(problems[:_MOST_PROBLEMS]),
     )
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
 
 
 def _begin(checkpoints: list[_Checkpoint]) -> Head:

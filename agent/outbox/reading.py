@@ -41,6 +41,10 @@ from agent.outbox.work import Row
 _WAITING = frozenset({State.UNKNOWN, State.PARKED, State.BLOCKED})
 
 
+DAMAGED = "(damaged)"
+"""In the place of what does not open any more in an exported record."""
+
+
 @dataclass(slots=True)
 class Reader:
     connection: sqlite3.Connection
@@ -317,19 +321,28 @@ class Reader:
             return [self._record(row) for row in self._all("audit_records", after, limit)]
 
     def _record(self, row: Row) -> JsonObject:
-        number, sealed = row["number"], row["note_sealed"]
-        _, who, why = ("", "", "") if sealed is None else self.border.open("audit|note", number, sealed)
+        """Damage keeps nobody from exporting the rest; ``verify`` names it."""
+        _, who, why = self._note(row)
         return {
-            "number": number,
+            "number": row["number"],
             "at": iso(row["at"]),
             "kind": row["kind"],
             "submission": row["submission"],
             "message": row["message"],
-            "details": jsontext.read_object(row["facts"]) if row["facts"] else {},
+            "details": _details(row["facts"]),
             "who": who,
             "why": why,
             "hash": bytes(row["hash"]).hex(),
         }
+
+    def _note(self, row: Row) -> tuple[str, str, str]:
+        if row["note_sealed"] is None:
+            return "", "", ""
+        try:
+            salt, who, why = self.border.open("audit|note", row["number"], row["note_sealed"])
+        except CryptoError:
+            return "", DAMAGED, DAMAGED
+        return salt, who, why
 
     def damaged_values(self) -> list[tuple[str, str]]:
         """On a connection of its own: it takes long, and others go on reading meanwhile."""
@@ -358,3 +371,10 @@ class Reader:
     def reserved(self) -> dict[tuple[str, str], int]:
         with self._snapshot():
             return {(row["name"], row["day"]): row["bound"] for row in self._all("all_series")}
+
+
+def _details(facts: str) -> JsonObject:
+    try:
+        return jsontext.read_object(facts) if facts else {}
+    except jsontext.JsonTextError:
+        return {DAMAGED: True}

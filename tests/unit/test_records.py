@@ -85,6 +85,17 @@ def test_who_and_why_that_were_changed_or_moved_are_told(desk: Desk) -> None:
     assert [(problem["what"], problem["record"]) for problem in report["problems"]] == [("note", number)]
 
 
+def test_damaged_records_are_exported_among_the_others(desk: Desk) -> None:
+    whole = desk.call("audit.export")["records"]
+    (number,) = [record["number"] for record in whole if record["who"]]
+    desk.change("UPDATE audit SET note_sealed = X'00' WHERE number = ?", number)
+    desk.change("UPDATE audit SET facts = '{' WHERE number = 1")
+    told = {record["number"]: record for record in desk.call("audit.export")["records"]}
+    assert len(told) == len(whole)
+    assert (told[number]["who"], told[1]["details"]) == ("(damaged)", {"(damaged)": True})
+    assert told[2] == whole[1]
+
+
 def test_a_payload_that_was_changed_is_named_when_contents_are_asked_for(desk: Desk) -> None:
     desk.change("UPDATE draft SET content_sealed = zeroblob(80)")
     assert desk.call("audit.verify")["ok"]
