@@ -481,6 +481,17 @@ def test_an_order_under_way_is_made_by_no_other_submission() -> None:
     assert refused("ST007", scanned_payment(), *own.facts(), giver="in_flight") == []
 
 
+def test_an_order_of_another_agent_is_kept_by_what_was_done_to_it_and_by_nothing_else() -> None:
+    data = {"orderid": "D1", "balanceno": "JS1", "balancecode": "YZ1", **scan(ONE, NOW)}
+    completion = adapter().complete(draft("ST010", data), Held(CYCLE), forced=False)
+    assert (completion.refused, completion.given) == ((), ())
+    settings = adapter().settings
+    failed = keeping.kept(Outcome(Verdict.REJECTED, "11"), completion.draft, IDS, settings)
+    assert (failed.identifiers, failed.forgotten) == ((), ())
+    number = Outcome(Verdict.ACCEPTED, "00", data={"receiverserialno": "FJ1"})
+    assert state_in(keeping.kept(number, completion.draft, IDS, settings)) is State.REFUNDED
+
+
 def test_an_order_told_as_not_paid_by_silence_is_never_paid_again() -> None:
     settle = {"orderid": "D1", **scan(ONE, NOW)}
     valid = Identifier("order", ("D1",), "FW1")
@@ -569,6 +580,14 @@ def all_due(
     settings = read_settings(options(**others))
     watched = Watched(at, first=False, drained=drained)
     return duties.duties(Held(*facts, giver=giver), watched, settings)
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(0, False), (30, True)])
+def test_a_receipt_is_waited_for_only_where_it_is_configured(seconds: int, waits: bool) -> None:
+    settings = read_settings(options(ack_within_s=seconds))
+    paid = Outcome(Verdict.ACCEPTED, "00", data={"orderid": "D1"})
+    ended = keeping.kept(paid, claimed("ST007", scanned_payment()), IDS, settings)
+    assert (keeping.BOOKING in {fact.kind for fact in ended.identifiers}) is waits
 
 
 def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
