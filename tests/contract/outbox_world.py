@@ -138,9 +138,11 @@ class World:
             return tx.settle(message, outcome, self.clock.now())
 
     def deliver(self, outcome: Outcome, lane: LaneKey = LANE) -> int:
-        """One whole exchange of a lane."""
+        """One whole exchange of a lane, its outcome sealed before its commit as dispatch does it."""
         message = self.send(lane)
-        self.settle(message, outcome)
+        sealed = self.outbox.seal(lane.system, message, outcome)
+        with self.outbox.write(urgent=True) as tx:
+            tx.settle(message, outcome, self.clock.now(), sealed=sealed)
         return message
 
     def deliver_all(self, lane: LaneKey = LANE) -> list[int]:

@@ -58,6 +58,19 @@ def refuse(world: World, message: int) -> State:
 
 
 # -- facts --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("ahead", [True, False])
+def test_an_outcome_sealed_ahead_or_within_its_commit_leaves_the_same(world: World, ahead: bool) -> None:
+    outcome = accepted(data={"told": "1"}, identifiers=(fact("W1", "1"), fact("W1", "2"), fact("W2", "3")))
+    submission = world.accept("giver", draft(visit("giver"))).submission
+    if ahead:
+        world.deliver(outcome)
+    else:
+        world.settle(world.send(), outcome)
+    assert values(world) == {"W1": "2", "W2": "3"}
+    assert sorted(view.value for view in world.outbox.facts("v1")) == ["2", "3"]
+    assert world.result(submission)["data"] == {"told": "1"}
+
+
 def test_a_group_of_facts_grows_and_a_member_given_again_is_replaced(world: World) -> None:
     give(world, fact("W1", "10.00"), fact("W2", "5.00"))
     give(world, fact("W2", "7.00"))

@@ -93,6 +93,8 @@ def test_the_same_scan_counts_once_even_after_the_wait_is_over(world: World) -> 
     with world.outbox.write() as tx:
         assert tx.take_scan(accepted.submission, "scan-1", {"text": "1"})
         tx.fulfil(accepted.submission, completed(new))
+    assert world.outbox.scan_known("scan-1")
+    assert not world.outbox.scan_known("scan-2")
     with world.outbox.write() as tx:
         assert tx.scan_known("scan-1")
         assert not tx.take_scan(accepted.submission, "scan-1", {"text": "1"})
