@@ -105,3 +105,12 @@ def test_a_finding_of_other_content_has_another_id(one: Row, other: Row) -> None
     first, second = Finding(Kind.MISSING_HERE, None, one), Finding(Kind.MISSING_HERE, None, other)
     assert (first.id == second.id) is (one == other)
     assert first.id != Finding(Kind.MISSING_THERE, one, None).id
+
+
+def test_a_line_whose_number_is_not_known_here_is_the_orders_line_there() -> None:
+    """As after an inquiry that did not name the settlement; another order's number is another matter."""
+    here = Row("pos", "D1", "", "2026-01-02", Decimal("25.00"), None, None, None)
+    there = Row("pos", "D1", "JS1", "2026-01-02", Decimal("25.00"), None, None, None)
+    assert [one.kind for one in compare([here], [there]).findings] == [Kind.MATCHED]
+    other = Row("pos", "D1", "JS2", "2026-01-02", Decimal("25.00"), None, None, None)
+    assert [one.kind for one in compare([other], [there]).findings] == [Kind.NUMBERS_DIFFER]
