@@ -5,7 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from plugins.scanpay import disputing, keeping
-from tests.unit.scanpay.test_scanpay_orders import HOSPCODE, NOW, Held, adapter, due, paid_order
+from tests.unit.scanpay.test_scanpay_orders import Held, due, paid_order
+from tests.unit.scanpay.test_scanpay_planning import adapter
+from tests.unit.scanpay.till import HOSPCODE, NOW
 
 UNBOOKED = disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1")
 
