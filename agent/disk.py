@@ -40,14 +40,23 @@ _REASONS: Final[dict[int, str]] = {
 
 def make_folder(path: Path, mode: int) -> None:
     """Make ``path`` and its missing parents with ``mode`` whatever the umask; what exists keeps its own,
-    and a set-group-ID bit that a new folder inherits stays. Windows' new folders inherit their parent's
-    access list. Raises OSError."""
+    and a set-group-ID bit that a new folder inherits stays, together with the sticky bit of its parent: what
+    keeps the members of a group apart there does so here. Windows' new folders inherit their parent's access
+    list. Raises OSError."""
     missing = [folder for folder in (path, *path.parents) if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=mode, exist_ok=True)
         given = stat.S_IMODE(folder.stat().st_mode)
-        if sys.platform != "win32" and given & 0o777 != mode:
-            folder.chmod(given & stat.S_ISGID | mode)
+        wanted = mode | _handed_down(folder.parent, given)
+        if sys.platform != "win32" and given != wanted:
+            folder.chmod(wanted)
+
+
+def _handed_down(parent: Path, given: int) -> int:
+    """The bits beside the mode of a new folder that came to be with ``given``."""
+    if not given & stat.S_ISGID:
+        return 0
+    return stat.S_ISGID | stat.S_IMODE(parent.stat().st_mode) & stat.S_ISVTX
 
 
 def write_all(files: Iterable[tuple[Path, bytes]], mode: int = 0o640) -> None:

@@ -57,10 +57,13 @@ def test_new_folders_have_their_mode_whatever_the_umask_and_old_ones_keep_theirs
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no modes")
-def test_a_new_folder_keeps_the_group_that_its_parent_hands_down(tmp_path, narrow_umask):
-    tmp_path.chmod(0o3770)
+@pytest.mark.parametrize("parent", [0o2770, 0o3770])
+def test_a_new_folder_keeps_the_group_and_the_stickiness_that_its_parent_hands_down(
+    tmp_path, narrow_umask, parent
+):
+    tmp_path.chmod(parent)
     make_folder(tmp_path / "ministry", SHARED)
-    assert stat.S_IMODE((tmp_path / "ministry").stat().st_mode) == 0o2770
+    assert stat.S_IMODE((tmp_path / "ministry").stat().st_mode) == parent
 
 
 def test_why_a_file_cannot_be_read_is_said_in_chinese(tmp_path):

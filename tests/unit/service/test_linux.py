@@ -82,6 +82,18 @@ def test_a_machine_makes_accounts_and_folders_before_the_service_may_start(machi
     ]
 
 
+def test_the_his_may_delete_what_was_written_for_it_and_nobody_elses_drop():
+    lines = (shipped_folder() / "his-agent.tmpfiles").read_text().splitlines()
+    modes = {line.split()[1]: line.split()[2] for line in lines if line.startswith("d ")}
+    shared = {place: mode for place, mode in modes.items() if place.startswith("/srv/his-agent/")}
+    assert shared == {
+        "/srv/his-agent/inbox": "3770",
+        "/srv/his-agent/results": "2770",
+        "/srv/his-agent/downloads": "2770",
+        "/srv/his-agent/scans": "2770",
+    }
+
+
 def test_devices_are_opened_only_when_asked_for(image, tmp_path):
     image.install(replace(WANTED, scanners=True, cards=True))
     drop_ins = tmp_path / "etc/systemd/system/his-agent.service.d"
