@@ -32,6 +32,7 @@ from plugins.ministry.simulator.transactions import TRANSACTIONS
 from plugins.ministry.simulator.transactions.base import Context, Manners, Reply
 from plugins.ministry.simulator.wire import Envelope, first_missing, misshapen, read_envelope
 
+PATH: Final = "/engine/transport/server/001"
 TOO_FREQUENT: Final = "RE1173"
 FILTERED_BY_REGION: Final = "GYD006"
 """Its aab301 may be any region of the caller's province: there is no other filter (M13)."""
@@ -102,6 +103,8 @@ class MinistryPlatform:
         return (subject.lane, subject.transaction, subject.wire_id)
 
     def answer(self, call: Call, parking: Parking) -> Answer:
+        if call.path != PATH:
+            return Answer(status=404, label="404")
         if call.method != "POST":
             return Answer(status=405, label="405")
         try:

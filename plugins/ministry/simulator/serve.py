@@ -37,7 +37,7 @@ from agent.rehearsal.serving import (
     serve_until_interrupted,
     whole_option,
 )
-from plugins.ministry.simulator.handler import MinistryPlatform
+from plugins.ministry.simulator.handler import PATH, MinistryPlatform
 from plugins.ministry.simulator.key_files import PLATFORM, PROVINCE, Keys, read_keys
 from plugins.ministry.simulator.sealing import Layout, Sealing, load_public
 from plugins.ministry.simulator.seed import Seed, read_seed
@@ -120,7 +120,7 @@ def _peers(seed: Seed, keys: Keys) -> dict[str, Any]:
 
 def _announce(url: str, keys: Keys) -> None:
     lines = [
-        f"工伤保险异地就医系统演练服务器已启动：{url}/engine/transport/server/001",
+        f"工伤保险异地就医系统演练服务器已启动：{url}{PATH}",
         f"管理入口：{url}{PREFIX}",
         f"平台公钥指纹：{keys.own.public.fingerprint()}",
     ]

@@ -99,6 +99,19 @@ def test_another_method_than_post_is_refused(province: Province) -> None:
     connection.close()
 
 
+def test_another_path_than_the_document_s_is_not_found_and_does_nothing(province: Province) -> None:
+    import http.client
+
+    headers, body = province.request("GYU000", {})
+    connection = http.client.HTTPConnection("127.0.0.1", province.port, timeout=30)
+    for path in ("/", "/engine/transport/server/002", "/engine/transport/server/001/"):
+        connection.request("POST", path, json.dumps(body).encode(), headers)
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (404, b"")
+    connection.close()
+    assert province.told(*province.post(headers, json.dumps(body).encode())).busi == "RE0000"
+
+
 @pytest.mark.parametrize(
     ("changes", "code"),
     [
