@@ -60,6 +60,8 @@ class KeyHandlers:
         }
 
     def import_key(self, args: JsonObject) -> JsonObject:
+        """Another key than the present one goes by rotation, or after that was removed; the same one may come
+        again, with a new certificate."""
         name, value = args["name"], args["value"]
         if name == DATA_KEY:
             self._judge_data_key(value)
@@ -69,6 +71,8 @@ class KeyHandlers:
         digests = [self._digest(use.kind, value) for use in self._uses.get(name, ())]
         if args["certificate"]:
             demand_pair(value, args["certificate"])
+        if not args["rotate"] and self._would_replace(name, value):
+            raise _present(name)
         self._keep(name, value, args["certificate"], rotate=args["rotate"])
         self._record("keys.rotate" if args["rotate"] else "keys.import", name, args["who"], args["why"])
         return {"name": name, "fingerprint": digests[0] if digests else "", "needed": bool(digests)}
@@ -80,11 +84,7 @@ class KeyHandlers:
         if name in OWN_NAMES:
             raise _untouchable(name)
         if self._ring.has(name) and not args["rotate"]:
-            raise ControlError(
-                f"已经有密钥 {name}",
-                hint="要换新密钥请加 --rotate，旧的保留为上一代",
-                details={"code": "not_possible"},
-            )
+            raise _present(name)
         value = generate(kind)
         for use in self._uses.get(name, ()):
             fingerprint(use.kind, value)
@@ -207,6 +207,10 @@ class KeyHandlers:
             raise
         return False
 
+    def _would_replace(self, name: str, value: str) -> bool:
+        """Whether a sound key of this name would be lost by it; a damaged one is lost already."""
+        return not self._is_damaged(name) and self._ring.has(name) and self._ring.get(name) != value
+
     def _judge_data_key(self, value: str) -> None:
         """A lost or damaged data key may be brought back from a backup; one in use is never replaced."""
         decode_data_key(value)
@@ -216,6 +220,14 @@ class KeyHandlers:
                 hint="要换数据密钥请用 his-agent rekey；恢复备份时，请先移走现有的数据库和密钥",
                 details={"code": "not_possible"},
             )
+
+
+def _present(name: str) -> ControlError:
+    return ControlError(
+        f"已经有密钥 {name}",
+        hint=f"要换新密钥请加 --rotate，旧的保留为上一代；旧的不要了，先执行 his-agent keys remove {name}",
+        details={"code": "not_possible"},
+    )
 
 
 def _untouchable(name: str) -> ControlError:

@@ -238,6 +238,7 @@ def test_a_ukeys_key_is_imported_shown_given_out_and_paired_by_its_public_part(
     def call(verb: str, **args: object) -> Any:
         return handlers[verb](complete(verb, args))
 
+    call("keys.remove", name=OWN)
     shown = call("keys.import", name=OWN, value="skf:container=hospital\n")
     public = ukey(plugin).public_pem()
     assert shown["fingerprint"] == fingerprint("sm2-public", public)

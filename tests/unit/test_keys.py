@@ -185,7 +185,7 @@ def test_a_damaged_key_is_told_by_name_replaced_and_removed(ring: KeyRing, shelf
         ("alpha/own", True),
         ("alpha/peer", False),
     ]
-    fresh.set("alpha/own", PAIR)
+    handlers["keys.import"](complete("keys.import", {"name": "alpha/own", "value": PAIR}))
     assert KeyRing(backend=shelf).get("alpha/own") == PAIR
     shelf.entries[entry] = "his-agent-chicked:1:0"
     KeyRing(backend=shelf).remove("alpha/own")

@@ -267,6 +267,18 @@ def test_a_rotated_key_signs_and_the_former_generation_stays_until_it_is_retired
     assert cabinet.ring.get("alpha/own.former") == newer
 
 
+def test_an_import_replaces_no_other_key_and_may_bring_the_same_one_again(cabinet: Cabinet) -> None:
+    stranger = sm2_keys.generate().to_pem()
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    with pytest.raises(ControlError, match="rotate"):
+        cabinet.call("keys.import", name="alpha/own", value=stranger)
+    assert cabinet.ring.get("alpha/own") == PAIR.to_pem()
+    cabinet.call("keys.import", name="alpha/own", value=PAIR.to_pem())
+    cabinet.call("keys.remove", name="alpha/own")
+    cabinet.call("keys.import", name="alpha/own", value=stranger)
+    assert cabinet.ring.get("alpha/own") == stranger
+
+
 def test_a_rotation_that_a_crash_cut_in_half_can_be_repeated(cabinet: Cabinet) -> None:
     newer = sm2_keys.generate().to_pem()
     cabinet.ring.set("alpha/own", PAIR.to_pem())
