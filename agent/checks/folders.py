@@ -27,10 +27,15 @@ def check_folders(config: AgentConfig) -> Iterator[Finding]:
     yield from _check_data(config.data)
     yield from _check_made_later("downloads", "下载文件夹", config.downloads)
     yield from _check_made_later("scans", "扫码文件夹", config.scans)
+    told: set[Path] = set()
     for folder in config.folders:
-        faults = [fault for kind in _KINDS for fault in _check_one(folder, kind)]
-        faults += _check_volumes(folder) if not faults else []
-        yield from faults or [Finding("folder", Level.OK, folder.name, f"收件文件夹正常：{folder.inbox}")]
+        faults = {getattr(folder, kind): found for kind in _KINDS for found in _check_one(folder, kind)}
+        yield from (found for path, found in faults.items() if path not in told)
+        told |= faults.keys()
+        if not faults:
+            yield from _check_volumes(folder) or [
+                Finding("folder", Level.OK, folder.name, f"收件文件夹正常：{folder.inbox}")
+            ]
 
 
 def _check_data(data: Path) -> Iterator[Finding]:

@@ -27,12 +27,25 @@ _MARKS = {"ok": "正常", "warning": "注意", "error": "错误"}
 @pass_session
 def command(session: Session) -> int:
     findings = _findings(session)
-    faulty = any(finding["level"] != "ok" for finding in findings)
+    levels = [finding["level"] for finding in findings]
+    code = judged(levels)
     if session.json:
-        write_json({"ok": not faulty, "findings": findings})
+        write_json({"ok": code == exits.OK, "findings": findings})
     else:
         _draw(findings)
-    return exits.FAILURE if faulty else exits.OK
+        write_line(summary(levels))
+    return code
+
+
+def judged(levels: list[str]) -> int:
+    """The exit code: remarks alone are no failure."""
+    return exits.FAILURE if "error" in levels else exits.OK
+
+
+def summary(levels: list[str]) -> str:
+    counted = ((levels.count("error"), "需要处理"), (levels.count("warning"), "请注意"))
+    told = [f"{count} 项{word}" for count, word in counted if count] or ["全部正常"]
+    return "，".join([f"共 {len(levels)} 项", *told])
 
 
 def _findings(session: Session) -> list[Mapping[str, str]]:
@@ -94,7 +107,3 @@ def _draw(findings: list[Mapping[str, str]]) -> None:
         for finding in findings
     ]
     write_table(("结果", "对象", "说明", "怎么处理"), rows, grades=[finding["level"] for finding in findings])
-    faults = sum(finding["level"] != "ok" for finding in findings)
-    write_line(
-        f"共 {len(findings)} 项，{faults} 项需要处理" if faults else f"共 {len(findings)} 项，全部正常"
-    )

@@ -92,7 +92,7 @@ def _no_answer(answer: Outcome) -> AgentError | PutOff | None:
     if answer.verdict is Verdict.HALT:
         return ConfigurationError(
             f"平台拒绝查询：{answer.code} {answer.message}",
-            hint="请按提示修正密钥或配置，修正后自动继续，也可执行 his-agent outbox retry",
+            hint="请按提示修正密钥或配置，修正后自动继续，也可执行 his-agent outbox retry 编号",
         )
     if answer.verdict in {Verdict.RETRY, Verdict.UNKNOWN}:
         return PutOff(answer.code)

@@ -300,12 +300,12 @@ class Lane:
 def _refused(code: str, text: str) -> ConfigurationError:
     return ConfigurationError(
         f"平台拒绝：{code} {text}".rstrip(),
-        hint="请按提示修正密钥或配置，修正后自动继续，也可执行 his-agent outbox retry",
+        hint="请按提示修正密钥或配置，修正后自动继续，也可执行 his-agent outbox retry 编号",
     )
 
 
 def _untrusted() -> AnswerRejected:
     return AnswerRejected(
         "连续三次收到不可信的应答（验签失败、信封损坏或不是本次请求的应答）",
-        hint="请核对平台公钥是否更换、网络是否被劫持，确认后执行 his-agent outbox retry",
+        hint="请核对平台公钥是否更换、网络是否被劫持，确认后执行 his-agent outbox retry 编号",
     )

@@ -107,6 +107,20 @@ def test_a_missing_folder_is_named_with_the_way_to_make_it(config: AgentConfig, 
     assert "init" in finding.hint
 
 
+def test_a_folder_that_two_inboxes_share_is_told_of_once(tmp_path: Path) -> None:
+    path = tmp_path / "his-agent.toml"
+    path.write_text(
+        '[agent]\ndata = "data"\n[systems.ministry]\nurl = "http://127.0.0.1:9/"\naccess_key = "510000001"\n'
+        '[folders.one]\nsystem = "ministry"\n[folders.two]\nsystem = "ministry"\n'
+    )
+    config = load(path)
+    for folder in config.folders:
+        for made in (folder.inbox, folder.results, folder.archive, folder.taking):
+            made.mkdir(parents=True, exist_ok=True)
+    told = [finding for finding in check_folders(config) if finding.level is Level.ERROR]
+    assert [finding.subject for finding in told] == ["folders.one.rejected"]
+
+
 @pytest.mark.parametrize("kind", ["downloads", "scans"])
 def test_a_folder_is_made_when_it_is_needed_but_what_is_there_must_be_one(
     config: AgentConfig, kind: str

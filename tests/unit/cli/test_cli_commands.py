@@ -16,7 +16,7 @@ from typing import Any
 import click
 import pytest
 
-from agent.cli import HIDDEN, MODULES, execute, exits, root
+from agent.cli import HIDDEN, MODULES, check, execute, exits, root
 from agent.cli.base import Group
 from agent.cli.simulate import collect
 from agent.config import load
@@ -306,6 +306,18 @@ def test_check_for_people_lists_findings_with_what_to_do(invoke: Invoke, configu
     said = invoke("check", "--config", configured)
     assert "怎么处理" in said.out
     assert re.search(r"共 \d+ 项，\d+ 项需要处理", said.out)
+
+
+@pytest.mark.parametrize(
+    ("levels", "code", "says"),
+    [
+        (["ok", "ok"], exits.OK, "共 2 项，全部正常"),
+        (["ok", "warning"], exits.OK, "共 2 项，1 项请注意"),
+        (["error", "warning", "ok"], exits.FAILURE, "共 3 项，1 项需要处理，1 项请注意"),
+    ],
+)
+def test_remarks_are_no_failure_and_are_counted_apart(levels: list[str], code: int, says: str) -> None:
+    assert (check.judged(levels), check.summary(levels)) == (code, says)
 
 
 # -- catalogs and simulators ------------------------------------------------------------------------
