@@ -226,12 +226,19 @@ class Interleavings(RuleBasedStateMachine):
                 continue
             earlier = (other.position, other.message) < (mine.position, number)
             first, second = (other.message, number) if earlier else (number, other.message)
-            if self._conflicts(first, second):
-                assert not earlier, f"{number} claimed before {other.message}"
-                assert other.state not in FLYING, f"{number} claimed beside {other.message}"
+            if earlier:
+                assert not self._conflicts(first, second), f"{number} claimed before {other.message}"
+            elif other.state in FLYING:
+                assert not self._collide(first, second), f"{number} claimed beside {other.message}"
 
     def _conflicts(self, first: int, second: int) -> bool:
         later = self.scopes[second]
+        return any(key in later and conflict(hold, later[key]) for key, hold in self.scopes[first].items())
+
+    def _collide(self, first: int, second: int) -> bool:
+        """As ``_conflicts``, of a later one on the wire: nobody waits for a query that went while what
+        stands before it was held."""
+        later = {key: hold for key, hold in self.scopes[second].items() if hold is not Hold.OBSERVER}
         return any(key in later and conflict(hold, later[key]) for key, hold in self.scopes[first].items())
 
     def _settle(self, number: int, how: str) -> None:
@@ -410,7 +417,7 @@ class Interleavings(RuleBasedStateMachine):
         if (other.position, other.message) < (m.position, m.message):
             return any(self._conflicts(first, second) for first in theirs for second in mine)
         return other.state in FLYING and any(
-            self._conflicts(first, second) for first in mine for second in theirs
+            self._collide(first, second) for first in mine for second in theirs
         )
 
 
