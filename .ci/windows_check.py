@@ -241,7 +241,8 @@ def install_packages(wine: Wine) -> None:
     source = ROOM / "source"
     shutil.rmtree(source, ignore_errors=True)
     left_out = shutil.ignore_patterns(
-        ".git", ".venv", "*.egg-info", "build", "dist", "__pycache__", ".*_cache"
+        *(".git", ".venv", "*.egg-info", "build", "dist", "__pycache__", ".*_cache"),
+        *("bench-data", ".hypothesis"),
     )
     shutil.copytree(TREE, source, ignore=left_out)
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "-q"]
