@@ -28,8 +28,12 @@ def _group_key(border: Border, system: str, kind: str, key: Key) -> bytes:
     return border.key("fact", (system, kind, *key))
 
 
-def _member_key(border: Border, system: str, member: str) -> bytes:
-    return border.key("fact.member", (system, member)) if member else _UNNAMED
+def member_key(border: Border, system: str, member: str) -> bytes:
+    return border.near_key("fact.member", system, member) if member else _UNNAMED
+
+
+def value_key(border: Border, system: str, value: str) -> bytes:
+    return border.near_key("fact.value", system, value)
 
 
 def word_key(border: Border, system: str, word: str) -> bytes:
@@ -42,7 +46,7 @@ def forget(work: Work, system: str, forgotten: Iterable[Forget]) -> None:
         if fact.member is None:
             work.run("forget_group", group)
         else:
-            work.run("forget_fact", group, _member_key(work.border, system, fact.member))
+            work.run("forget_fact", group, member_key(work.border, system, fact.member))
         if not exists(work, group):
             for word in fact.key:
                 work.run("forget_word", word_key(work.border, system, word), group)
@@ -58,8 +62,8 @@ def seal(border: Border, system: str, identifiers: Iterable[Identifier]) -> Seal
         if group is None:
             group = groups[fact.kind, fact.key] = _group_key(border, system, fact.kind, fact.key)
             words |= {(word_key(border, system, word), group) for word in fact.key}
-        member = _member_key(border, system, fact.member)
-        value = border.key("fact.value", (system, fact.value))
+        member = member_key(border, system, fact.member)
+        value = value_key(border, system, fact.value)
         content = [system, fact.kind, fact.key, fact.member, fact.value]
         rows.append((group, member, value, border.seal("fact|content", place(group, member), content)))
     return SealedFacts(tuple(rows), frozenset(words))
@@ -90,7 +94,7 @@ class Facts:
 
     def value(self, kind: str, key: Key, member: str = "") -> str | None:
         group = group_key(self.work, self.system, kind, key)
-        named = _member_key(self.work.border, self.system, member)
+        named = member_key(self.work.border, self.system, member)
         row: Row | None = self.work.one("fact", group, named)
         return None if row is None else self._open(group, named, row)[1]
 
@@ -102,7 +106,7 @@ class Facts:
     def giver(self, kind: str, key: Key, member: str = "") -> str:
         group = group_key(self.work, self.system, kind, key)
         row: Row | None = self.work.one(
-            "fact_giver", group, _member_key(self.work.border, self.system, member)
+            "fact_giver", group, member_key(self.work.border, self.system, member)
         )
         return "" if row is None else str(row["state"])
 

@@ -26,6 +26,7 @@ from agent.outbox.model import (
     DueDownload,
     DueReply,
     FactView,
+    LaneKey,
     LeftDownload,
     MessageView,
     ReplyAddress,
@@ -121,7 +122,12 @@ class Reader:
             final=result["final"],
             address=ReplyAddress(folder, file_name),
             result=result,
+            lanes=() if result["final"] else self._lanes_to_go(row["submission"]),
         )
+
+    def _lanes_to_go(self, submission: int) -> tuple[LaneKey, ...]:
+        rows = self._all("lanes_to_go", submission)
+        return tuple(LaneKey(row["system"], row["name"], bool(row["parallel"])) for row in rows)
 
     def content(self, submission: int, digest: str) -> bytes:
         """A file that messages of a submission carry. Raises StoreError when it is not there."""
@@ -281,9 +287,9 @@ class Reader:
 
     def _found(self, text: str, system: str, limit: int) -> Iterator[FactView]:
         values: dict[str, object] = {
-            "value": self.border.key("fact.value", (system, text)),
-            "member": self.border.key("fact.member", (system, text)),
-            "word": self.border.key("fact.word", (system, text)),
+            "value": facts.value_key(self.border, system, text),
+            "member": facts.member_key(self.border, system, text),
+            "word": facts.word_key(self.border, system, text),
             "limit": limit,
         }
         for row in self.connection.execute(STATEMENTS["find_facts"], values).fetchall():

@@ -27,6 +27,10 @@ class Sealer(Protocol):
 
     def keyed_hash(self, value: str | bytes, domain: str, size: int = 16) -> bytes: ...
 
+    def near_hash(self, value: str | bytes, near: str | bytes, domain: str) -> bytes:
+        """As ``keyed_hash``; hashes of values with one ``near`` begin alike."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Border:
@@ -58,11 +62,24 @@ class Border:
 
     def key(self, domain: str, parts: Iterable[str]) -> bytes:
         """The keyed hash of a tuple: each part preceded by its length, so that no two tuples meet."""
-        return self.sealer.keyed_hash("".join([f"{len(part)}:{part}" for part in parts]), domain)
+        return self.sealer.keyed_hash(_injective(parts), domain)
+
+    def near_key(self, domain: str, *parts: str) -> bytes:
+        """The same, with those of texts that differ at their end only beside one another in an index."""
+        near = (*parts[:-1], parts[-1][:-_COUNTED])
+        return self.sealer.near_hash(_injective(parts), _injective(near), domain)
 
     def digest(self, content: bytes) -> bytes | None:
         """What stands for a content digest: a plain one would tell who guesses the content."""
         return self.sealer.keyed_hash(content, "digest") if content else None
+
+
+_COUNTED = 3
+"""Numbers that are given in a row differ in these last characters."""
+
+
+def _injective(parts: Iterable[str]) -> str:
+    return "".join([f"{len(part)}:{part}" for part in parts])
 
 
 _DECIMAL = "$decimal"

@@ -322,6 +322,7 @@ CREATE TABLE slot (
 -- They outlive the messages.
 --   group_key  of (system, kind, key); member_key: of the member, empty for the one without a name
 --   value_key  of (system, value): a number is found again whatever it is of
+--              Both keep numbers that were given in a row beside one another.
 --   message    that gave it
 --   content_sealed  [system, kind, key, member, value]
 CREATE TABLE fact (

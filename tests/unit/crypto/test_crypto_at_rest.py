@@ -105,6 +105,9 @@ def test_a_hash_that_was_taken_on_is_found_by_what_it_stands_for() -> None:
         old = KEY.keyed_hash("a", "scope", size)
         assert second.rehash(old) == second.keyed_hash("a", "scope", size) != old
         assert third.rehash(second.rehash(old)) == third.keyed_hash("a", "scope", size)
+    near = KEY.near_hash("F-0001", "F-", "fact")
+    assert second.rehash(near) == second.near_hash("F-0001", "F-", "fact") != near
+    assert third.rehash(second.rehash(near)) == third.near_hash("F-0001", "F-", "fact")
     assert third.rehash(None) is None
     assert third.rehash(b"") == b""
 
@@ -126,6 +129,16 @@ def test_keyed_hash_depends_on_value_domain_and_key() -> None:
     }
     assert len(hashes) == 4
     assert DataKey(8, KEY.secret).keyed_hash("a", "scope") in hashes
+
+
+def test_near_hashes_begin_alike_with_one_beginning_and_are_told_apart() -> None:
+    one, next_one = KEY.near_hash("F-0001", "F-", "fact"), KEY.near_hash("F-0002", "F-", "fact")
+    other = KEY.near_hash("G-0001", "G-", "fact")
+    assert {len(one), len(next_one), len(other)} == {24}
+    assert one[:8] == next_one[:8] != other[:8]
+    assert len({one[8:], next_one[8:], other[8:]}) == 3
+    assert one[8:] == KEY.keyed_hash("F-0001", "fact")
+    assert one[:8] not in KEY.keyed_hash("F-", "fact", 32)
 
 
 def test_keyed_hash_of_another_size_is_refused() -> None:
