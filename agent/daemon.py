@@ -19,7 +19,7 @@ from agent.control import endpoint_at
 from agent.control.resolving import acknowledged_by, resolved_by
 from agent.control.server import ControlServer
 from agent.desk import Desk
-from agent.disk import PRIVATE, make_folder
+from agent.disk import PRIVATE, SHARED, make_folder
 from agent.faults import crash_point
 from agent.glances import Glance
 from agent.hookspecs import ProtocolAdapter
@@ -98,6 +98,7 @@ class Daemon:
         for name in self.config.systems:
             hide(self.registry.sensitive_codes(name))
         self.outbox = self._open_outbox()
+        self._make_folders()
         try:
             self._build_systems()
             self._build_replies()
@@ -175,6 +176,19 @@ class Daemon:
             answer_within_s=self.config.answer_within_s,
         )
 
+    def _make_folders(self) -> None:
+        """What the inboxes need beside them; where a share is away, made with the first file for it."""
+        for folder in self.config.folders:
+            for path, mode in (
+                (folder.results, SHARED),
+                (folder.archive, PRIVATE),
+                (folder.rejected, PRIVATE),
+            ):
+                try:
+                    make_folder(path, mode)
+                except OSError as error:
+                    log.warning("folder not made", folder=folder.name, errno=error.errno)
+
     def _build_systems(self) -> None:
         numbers = Numbers(
             self.outbox, self.config.data / HIGH_WATER, node=self.config.node, nodes=self.config.nodes
@@ -203,7 +217,7 @@ class Daemon:
             folder.name: ResultFolder(folder.results, folder.result_format, folder.result_encoding)
             for folder in self.config.folders
         }
-        self.replies = ReplyWriter(self.outbox, folders, self.clock, self.stopping)
+        self.replies = ReplyWriter(self.outbox, folders, self.clock, self.stopping, self._halted)
         self.downloads = DownloadWriter(
             self.outbox,
             self.config.downloads,
@@ -278,6 +292,11 @@ class Daemon:
         control = self.config.control
         endpoint = endpoint_at(control.path, control.operators)
         self.control = ControlServer(endpoint, desk.handlers(), clock=self.clock)
+
+    def _halted(self, lane: LaneKey) -> str:
+        system = self.systems.get(lane.system)  # none: its section was taken out of the configuration
+        halt = system.dispatcher.halt(lane) if system is not None else None
+        return halt.message if halt is not None else ""
 
     # -- what one room tells the next ---------------------------------------------------------------
     def _stored(self, receipts: list[tuple[NewSubmission, Accepted]], lanes: set[LaneKey]) -> None:

@@ -78,6 +78,12 @@ class Dispatcher:
             streams = [*self._streams.values(), *ailing]
         return tuple(LaneStatus(s.key, s.halt, s.trouble, s.rest_s()) for s in streams)
 
+    def halt(self, key: LaneKey) -> Halt | None:
+        """Why a stream has stopped; None while it goes on."""
+        with self._lock:
+            stream = self._streams.get(key)
+        return stream.halt if stream is not None else None
+
     def ask(self, draft: Draft) -> Outcome | AgentError:
         """Send a harmless transaction outside any lane (``his-agent check``)."""
         return Asker(self.exchange, self.numbers, self.outbox, self.clock).ask(draft)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from agent.events import JsonObject
+from agent.outbox import states
 from agent.outbox.model import State
 
 
@@ -52,6 +53,17 @@ def sentence(
             return "多次发送失败而平台可用，已搁置；请检查该业务后决定"
         case State.BLOCKED:
             return f"等待前序业务处理：{'；'.join(_names(blockers)) or '未知'}"
+        case _:
+            return ""
+
+
+def meanwhile(state: str, *, in_flight: bool) -> str:
+    """The sentence for what goes on by itself; "" for the other states."""
+    match state:
+        case states.QUEUED:
+            return "正在发送，等待平台应答" if in_flight else "排队中，轮到后自动发送"
+        case states.QUERYING:
+            return "没有收到平台的应答，正在向平台查询结果；请勿重复提交"
         case _:
             return ""
 

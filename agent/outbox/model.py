@@ -246,13 +246,15 @@ class LaneKey:
 @dataclass(frozen=True, slots=True)
 class DueReply:
     """A result to be written: everything its JSON needs, with the input's full name as ``file``.
-    ``revision`` is to be given back to :meth:`mark_replied`; a later revision makes it due again."""
+    ``revision`` is to be given back to :meth:`mark_replied`; a later revision makes it due again. ``lanes``
+    are those that its messages still have to go through."""
 
     reply: int
     revision: int
     final: bool
     address: ReplyAddress
     result: JsonObject = field(repr=False)
+    lanes: tuple[LaneKey, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

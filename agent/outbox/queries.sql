@@ -784,6 +784,11 @@ FROM message m LEFT JOIN answer a ON a.message = m.number
     LEFT JOIN attempt t ON t.message = m.number AND t.number = coalesce(m.settled_attempt, m.tries)
 WHERE m.submission = ? ORDER BY m.position, m.number;
 
+-- name: lanes_to_go
+-- Where a submission's messages still have a way to go.
+SELECT DISTINCT l.system, l.name, l.parallel FROM message m JOIN lane l ON l.number = m.lane
+WHERE m.submission = ? AND m.state IN ('ready', 'in_flight', 'inquiring');
+
 -- name: about
 SELECT transaction_code, about_sealed FROM submission WHERE number = ?;
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agent.events import Json, JsonObject
-from agent.outbox.explaining import Blocker, choices, sentence
+from agent.outbox.explaining import Blocker, choices, meanwhile, sentence
 from agent.outbox.model import FINAL, State
 from agent.outbox.moments import iso
 
@@ -79,7 +79,7 @@ def compose(story: Story) -> JsonObject:
         "final": story.state in FINAL,
         "revision": story.revision,
         "code": decisive.code if decisive else "",
-        "message": told or (decisive.message if decisive else ""),
+        "message": told or (decisive.message if decisive else "") or _meanwhile(story),
         "data": decisive.data if decisive else {},
         "rows": _rows(story),
         "errors": faults,
@@ -97,6 +97,10 @@ def compose(story: Story) -> JsonObject:
     if len(story.parts) > 1:
         result["parts"] = [_part(part) for part in story.parts]
     return result | _decision(story, decisive)
+
+
+def _meanwhile(story: Story) -> str:
+    return meanwhile(story.state, in_flight=any(part.state == State.IN_FLIGHT for part in story.parts))
 
 
 def _decisive(story: Story) -> Part | None:

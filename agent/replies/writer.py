@@ -7,7 +7,7 @@ nothing is given twice. While the HIS has a result open (Windows) the replacemen
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,10 +15,11 @@ from agent import pulse
 from agent.clock import Clock
 from agent.disk import SHARED, flush_folder, make_folder, write_all, write_flushed
 from agent.errors import StoreError
+from agent.events import JsonObject
 from agent.faults import crash_point
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
-from agent.outbox.model import NOBODY, DueReply
+from agent.outbox.model import NOBODY, DueReply, LaneKey
 from agent.replies.naming import place
 from agent.replies.render import render
 
@@ -60,6 +61,8 @@ class ReplyWriter:
     folders: Mapping[str, ResultFolder]
     clock: Clock
     stopping: threading.Event
+    halted: Callable[[LaneKey], str] = lambda _lane: ""
+    """Why a lane has stopped, in Chinese; "" while it goes on."""
     wakeup: threading.Event = field(default_factory=threading.Event)
     _unmarked_since: float | None = field(default=None, init=False)
     _failed: dict[int, float] = field(default_factory=dict, init=False)
@@ -152,8 +155,16 @@ class ReplyWriter:
             log.warning("result not placed yet", folder=reply.address.folder, errno=error.errno)
             return None
         taken[target] = reply
-        data = render(reply.result, folder.form, folder.encoding)
+        data = render(self._told(reply), folder.form, folder.encoding)
         return Prepared(reply, folder.path / f".{reply.reply}.writing", target, data)
+
+    def _told(self, reply: DueReply) -> JsonObject:
+        """The result; of one whose lane has stopped, with the reason."""
+        reasons = dict.fromkeys(reason for lane in reply.lanes if (reason := self.halted(lane)))
+        if not reasons:
+            return reply.result
+        message = f"通道已停止：{'；'.join(reasons)}。处理后自动继续，请勿重复提交"
+        return {**reply.result, "message": message}
 
     def _flushed(self, prepared: list[Prepared]) -> list[Prepared]:
         """Those that are safe aside; when they do not all go together, one that cannot stops no other."""

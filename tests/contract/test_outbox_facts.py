@@ -407,7 +407,7 @@ def test_the_his_sees_it_queued_with_what_it_waits_for(world: World) -> None:
     assert result["revision"] > first["revision"]
     assert "结算流水号" in result["message"]
     give(world, SETTLEMENT)
-    assert world.result(stored.submission)["message"] == ""
+    assert world.result(stored.submission)["message"] == "排队中，轮到后自动发送"
 
 
 def test_a_held_message_expires_in_its_time(world: World) -> None:

@@ -12,7 +12,7 @@ from agent import pulse
 from agent.clock import ManualClock
 from agent.errors import ConfigurationError, ControlError, StoreLocked
 from agent.opening import open_outbox
-from agent.outbox.model import Settled, State
+from agent.outbox.model import LaneKey, Settled, State
 from tests.unit.daemon_bench import BlackHole, DaemonBench, key_texts
 from tests.unit.intake.inbox_bench import admission_file
 
@@ -178,6 +178,26 @@ def test_an_acknowledgement_lets_no_halted_lane_go_on_and_a_key_does(tmp_path, h
         hole.wait_for(1)
     finally:
         bench.stop()
+
+
+@pytest.mark.usefixtures("hurried")
+def test_the_his_is_told_why_its_lane_has_stopped(tmp_path, hole):
+    bench = DaemonBench(tmp_path, hole.url, keys=False)
+    daemon = bench.start()
+    try:
+        bench.admit("A1")
+        bench.wait_for(lambda: bench.lane() and bench.lane()["halt"], "the halt")
+        (key,) = [one.key for one in daemon.systems["ministry"].dispatcher.status() if one.halt]
+        assert "缺少密钥" in daemon.replies.halted(key)
+        assert daemon.replies.halted(LaneKey("gone", "1")) == ""
+    finally:
+        bench.stop()
+
+
+def test_folders_that_are_missing_are_made_at_the_start(installation):
+    installation.start()
+    (folder,) = installation.config.folders
+    assert all(path.is_dir() for path in (folder.results, folder.archive, folder.rejected))
 
 
 def test_an_outcome_of_a_system_no_longer_configured_ends_no_worker(installation):
