@@ -13,6 +13,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from agent.checks.database import HIGH_WATER, begins_anew
 from agent.clock import Clock, SystemClock
 from agent.config.model import AgentConfig, FolderConfig
 from agent.control import endpoint_at
@@ -33,7 +34,7 @@ from agent.keys import KeyRing
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger, hide
 from agent.numbers import Numbers
-from agent.opening import open_outbox
+from agent.opening import Place, data_moved, open_outbox
 from agent.outbox.base import Outbox
 from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled
 from agent.registry import Registry
@@ -62,7 +63,6 @@ SWITCH_S: Final = 0.0005
 """How long a thread that computes (a batch to be sealed) may keep back one that the disk or the network has
 just answered. A payment waits for a hundred such answers: Python's 5 ms each are too long."""
 DATABASE: Final = "outbox.db"
-HIGH_WATER: Final = "numbers.json"
 
 log = get_logger("agent.daemon")
 
@@ -92,14 +92,16 @@ class Daemon:
         self.resolved = resolved_by(self._adapter)
         self.intakes: list[FolderIntake] = []
         self._lifeless: tuple[str, ...] = ()
+        self.moved = False
 
     def start(self) -> None:
         """Raises ConfigurationError, StoreError or ControlError; nothing runs then."""
         for name in self.config.systems:
             hide(self.registry.sensitive_codes(name))
         self.outbox = self._open_outbox()
-        self._make_folders()
         try:
+            self.place = Place(self.config.data / DATABASE)
+            self._make_folders()
             self._build_systems()
             self._build_replies()
             self._build_intakes()
@@ -144,7 +146,7 @@ class Daemon:
             late = self.supervisor.join(CUT_WITHIN_S, self.manager.stopping)
         if late:
             log.error("workers still at work", workers=list(late))
-        else:
+        elif not self.place.left():
             self.replies.write_due()
             self.replies.mark()
         self.control.stop(ANSWERED_WITHIN_S)
@@ -152,6 +154,17 @@ class Daemon:
         self.upkeep.stopped()
         self.outbox.close()
         log.info("agent stopped")
+
+    def left_its_place(self) -> bool:
+        """Whether the data folder was moved away; nothing more is taken then, and the agent ends."""
+        if not self.place.left():
+            return False
+        if not self.moved:
+            log.error("the database is not at its place any more")
+        self.moved = True
+        self.stopping.set()
+        self.asked_to_stop.set()
+        return True
 
     def report_life(self) -> None:
         """Tell the service manager that every worker is alive; be silent, and log why, when one is not."""
@@ -169,6 +182,8 @@ class Daemon:
 
     def _open_outbox(self) -> Outbox:
         make_folder(self.config.data, PRIVATE)
+        if begins_anew(self.config.data / DATABASE, self.keys):
+            log.warning("empty database beside an old data key: numbers begin again but at a first start")
         return open_outbox(
             self.config.data / DATABASE,
             keys=self.keys,
@@ -226,7 +241,9 @@ class Daemon:
             self._changed,
             timedelta(hours=self.config.unread_after_h),
         )
-        self.housekeeping = Housekeeping(self.outbox, self.clock, self.stopping, self._settled)
+        self.housekeeping = Housekeeping(
+            self.outbox, self.clock, self.stopping, self._settled, self.left_its_place
+        )
         retention = Retention(self.config, self.outbox, self.clock, self.stopping)
         self.upkeep = Upkeep(self.outbox, self.keys, self.clock, retention, self.stopping)
 
@@ -268,6 +285,7 @@ class Daemon:
             stored=self._stored,
             preparation=system.preparation,
             beside=Beside(folder_settings(folder), self.clock),
+            ended=self.left_its_place,
         )
 
     def _build_waiting(self) -> None:
@@ -363,7 +381,8 @@ def run(
 
 
 def serve(daemon: Daemon) -> None:
-    """Run until ``asked_to_stop`` is set. Raises what ``start`` does."""
+    """Run until ``asked_to_stop`` is set. Raises what ``start`` does, and ConfigurationError when the data
+    folder was moved away meanwhile."""
     sys.setswitchinterval(SWITCH_S)
     daemon.start()
     # what is there now stays for ever: looking through it for garbage again and again would stop everybody
@@ -375,6 +394,8 @@ def serve(daemon: Daemon) -> None:
             daemon.report_life()
     finally:
         daemon.stop()
+    if daemon.moved:
+        raise data_moved(daemon.config.data / DATABASE)
 
 
 def _stop_on_signals(daemon: Daemon) -> None:

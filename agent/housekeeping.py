@@ -27,12 +27,16 @@ class Housekeeping:
     clock: Clock
     stopping: threading.Event
     settled: Callable[[Settled], None]
+    ended: Callable[[], bool] = lambda: False
+    """Whether the database was moved away: what it says counts no more."""
     wakeup: threading.Event = field(default_factory=threading.Event)
     _warned: set[tuple[int, str]] = field(default_factory=set, init=False)
 
     def run(self) -> None:
         while not self.stopping.is_set():
             pulse.promise(pulse.FOREIGN_STEP_S)
+            if self.ended():
+                return
             try:
                 self.expire_lapsed()
                 self.warn_of_deadlines()

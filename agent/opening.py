@@ -2,14 +2,55 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Protocol
 
 from agent.clock import Clock
 from agent.crypto.at_rest import DataKey
-from agent.errors import StoreDamaged, StoreError
+from agent.errors import ConfigurationError, StoreDamaged, StoreError
 from agent.outbox.key_state import KeyState, read_key_state
 from agent.outbox.store import SqliteOutbox
+
+
+class Place:
+    """Where a database was opened. A folder that is moved away takes an open file along (not on Windows,
+    which moves no open file): who goes on then fills a database that the next start does not find."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError when nothing is there."""
+        self._path = path
+        self._opened = _identity(path)
+
+    if sys.platform == "win32":
+
+        def left(self) -> bool:
+            return False
+
+    else:
+
+        def left(self) -> bool:
+            """Whether the file that was opened does not lie there any more. One that cannot be looked at (a
+            device that fails) has not left."""
+            try:
+                return _identity(self._path) != self._opened
+            except (FileNotFoundError, NotADirectoryError):
+                return True
+            except OSError:
+                return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    info = path.stat()
+    return info.st_dev, info.st_ino
+
+
+def data_moved(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"数据库已不在 {path}：数据目录在运行中被移走或替换，代理程序已停止收件",
+        hint="请把数据目录移回原处再启动；在新的位置使用时，先改配置中的 data。不要在原处用空的目录启动",
+        details={"reason": "data_moved"},
+    )
 
 
 class DataKeys(Protocol):

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Final
 
 from agent.checks.model import Finding, Level
-from agent.errors import AgentError
+from agent.errors import AgentError, ConfigurationError
 from agent.keys import DATA_KEY, KeyRing
 from agent.outbox.key_state import read_key_state
+
+HIGH_WATER: Final = "numbers.json"
+"""The file of used numbers beside the database."""
 
 _RESUME: Final = "请再执行一次 his-agent rekey --reason …，它会从中断的地方继续"
 
@@ -18,7 +21,7 @@ _RESUME: Final = "请再执行一次 his-agent rekey --reason …，它会从中
 def check_database(path: Path, ring: KeyRing) -> Finding:
     """Whether ``path`` is a sound database whose key is at hand. Reads the whole file."""
     if not path.exists():
-        return Finding("outbox", Level.OK, str(path), "数据库将在首次运行时建立")
+        return _judge_absence(path, ring)
     damage = _damage(path)
     if damage:
         return Finding(
@@ -33,6 +36,29 @@ def check_database(path: Path, ring: KeyRing) -> Finding:
     except AgentError as error:
         hint = f"请从备份恢复密钥 {DATA_KEY}，并确认是运行代理程序的账户"
         return Finding("outbox", Level.ERROR, str(path), f"数据库打不开：{error.message}", hint)
+
+
+def _judge_absence(path: Path, ring: KeyRing) -> Finding:
+    """A first start, or a database that went missing: then numbers that were used would be drawn again."""
+    if not begins_anew(path, ring):
+        return _finding(path, Level.OK, "数据库将在首次运行时建立")
+    return _finding(
+        path,
+        Level.WARNING,
+        "钥匙串里已有数据密钥，数据库和号段文件却不在：启动会建立空的数据库，流水号从头开始，可能与用过的重复",
+        "首次启动请忽略；否则请先把原来的数据目录移回原处，或用 his-agent restore 从备份恢复，再启动",
+    )
+
+
+def begins_anew(path: Path, ring: KeyRing) -> bool:
+    """Whether there is a data key, and nothing of what it sealed nor of the numbers that were used. Also so
+    at a first start whose keys were given beforehand."""
+    if path.exists() or path.with_name(HIGH_WATER).exists():
+        return False
+    try:
+        return ring.has(DATA_KEY)
+    except ConfigurationError:
+        return False  # told by the check of the keyring
 
 
 def _judge_key(path: Path, ring: KeyRing) -> Finding:

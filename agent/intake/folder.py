@@ -58,6 +58,8 @@ class FolderIntake:
     preparation: Preparation | None = None
     beside: Beside | None = None
     """The files that submissions may name; None where a source has none."""
+    ended: Callable[[], bool] = lambda: False
+    """Whether nothing may be taken any more, asked before each step: a step may make folders anew."""
     _preparer: Preparer = field(init=False)
     _waiting: Waiting | None = field(init=False)
     _queue: deque[Item] = field(default_factory=deque, init=False)
@@ -65,6 +67,8 @@ class FolderIntake:
     _again_at: float = field(default=0.0, init=False)
     _held_up: str = field(default="", init=False)
     """The trouble that this step has met without an error."""
+    _unreadable: str = field(default="", init=False, repr=False)
+    """The name of the file that could not be read at the latest try."""
     drained: bool = field(default=False, init=False)
     """Since the start everything that lay in the folder was taken and committed once."""
     trouble: str = field(default="", init=False)
@@ -105,6 +109,8 @@ class FolderIntake:
     def step(self) -> bool:
         """Take and commit what can be; false when there is nothing to do but wait."""
         self._held_up = ""
+        if self.ended():
+            return False
         try:
             taken = self._take()
             readable = self._read()
@@ -112,19 +118,23 @@ class FolderIntake:
                 return False  # what the stop may have cut short is read again at the next start
             moved = self._advance() or self._attend() or (taken and readable)
             self.drained |= not moved and readable and not self._queue and self.source.is_empty()
-        except SourceError as error:
-            log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
         except StoreError as error:
-            log.error("intake stopped until the outbox can store again", folder=self.folder, code=error.code)
-            self.trouble = f"暂停收件，恢复后自动继续：{error.message}；{error.hint}"
+            why = f"{error.message}；{error.hint}"
+            self._stopped("intake stopped until the outbox can store again", why, code=error.code)
         except OSError as error:
-            log.error("the operating system refused", folder=self.folder, errno=error.errno)
-            self.trouble = f"暂停收件，恢复后自动继续：{reason(error)}"
+            self._stopped("the operating system refused", reason(error), errno=error.errno)
         else:
             self.trouble = self._held_up
             return moved
         self._again_at = self.clock.monotonic() + RETRY_S
         return False
+
+    def _stopped(self, event: str, why: str, **details: object) -> None:
+        """Nothing can be taken in now; told to the log once for each reason."""
+        trouble = f"暂停收件，恢复后自动继续：{why}"
+        if trouble != self.trouble:
+            log.error(event, folder=self.folder, **details)
+        self.trouble = trouble
 
     def _rest(self) -> None:
         pause = self._again_at - self.clock.monotonic()
@@ -150,7 +160,7 @@ class FolderIntake:
             try:
                 item = self._preparer.item(self._unread[0])
             except SourceError as error:
-                self._give_back(len(self._queue), error)
+                self._give_back(len(self._queue), self._unread[0], error)
                 return False
             self._queue.append(item)
             self._unread.popleft()
@@ -158,10 +168,13 @@ class FolderIntake:
         self._queue = deque(ordered)
         return True
 
-    def _give_back(self, kept: int, error: SourceError) -> None:
+    def _give_back(self, kept: int, unreadable: Claimed, error: SourceError) -> None:
         """A file that cannot be read now keeps its place, and so does what came after it: all but the
-        first ``kept`` of the queue goes back, the latest first. The source offers it again."""
-        log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
+        first ``kept`` of the queue goes back, the latest first. The source offers it again, several times a
+        second: the log is told once."""
+        if unreadable.name != self._unreadable:
+            log.warning("a claimed file cannot be read now", folder=self.folder, **error.details)
+        self._unreadable = unreadable.name
         self._held_up = "有文件读不了，它后面的文件都在等：请检查文件权限，或是否被别的程序占用"
         for claimed in reversed(self._unread):
             self.source.give_back(claimed)
@@ -234,7 +247,7 @@ class FolderIntake:
         except SubmissionInvalid as error:
             accepted = self.control.refuse(item.claimed, error.faults)
         except SourceError as error:
-            self._give_back(0, error)
+            self._give_back(0, item.claimed, error)
             return False
         else:
             accepted = self.control.carry_out(item.claimed, raw)
@@ -275,7 +288,10 @@ class FolderIntake:
         """One act for a submission that waits for files."""
         if self._waiting is None:
             return False
-        return self._waiting.step(self._named())
+        moved = self._waiting.step(self._named())
+        if self._waiting.unreadable:
+            self._held_up = "有附件读不了，等它的提交在等：请检查文件权限，或是否被别的程序占用"
+        return moved
 
     def _file_away(self, claimed: Claimed, accepted: bool) -> None:
         """A file that cannot be moved now stays claimed: its event is known, so it does no harm."""
@@ -291,7 +307,9 @@ class FolderIntake:
         while (frame := item.job.frame()) is not None:
             if "unreadable" in frame:
                 item.job.close()
-                self._give_back(0, SourceError("", details={"errno": frame["unreadable"]}))
+                self.source.unreadable(item.claimed)
+                details = {"event_id": item.claimed.event_id, "errno": frame["unreadable"]}
+                self._give_back(0, item.claimed, SourceError("", details=details))
                 return False
             moved = self._store_frame(item.job)
             if item.job.progress.finished:

@@ -31,6 +31,13 @@ PATIENCE_S: Final = 600.0
 LOOK_S: Final = 0.25
 """How often it is looked for files that are not there."""
 
+UNREADABLE = Fault(
+    "/data",
+    "attachment_missing",
+    "附件在 10 分钟内一直读不出来（没有权限或被别的程序占用）；请连同附件重新提交",
+    name="附件",
+)
+
 Told = tuple[NewSubmission, Accepted]
 
 
@@ -44,6 +51,7 @@ class Entry:
     found: dict[str, Attachment] = field(default_factory=dict)
     plan: NewSubmission | None = None
     kept: int = 0
+    unreadable_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -102,15 +110,40 @@ class Waiting:
 
     def step(self, named: set[str]) -> bool:
         """One act for the first that can go on; ``named`` are files that others in hand name. False when
-        all that can be done is to wait. Raises StoreError, OSError, SourceError."""
+        all that can be done is to wait. Raises StoreError, OSError."""
         if not self._holders or self.clock.monotonic() < self._look_at:
             return False
         for holder in list(self._holders):
             for entry in list(holder.entries):
-                if self._advance(holder, entry, named):
+                if self._attempt(holder, entry, named):
                     return True
         self._look_at = self.clock.monotonic() + LOOK_S
         return False
+
+    def _attempt(self, holder: Holder, entry: Entry, named: set[str]) -> bool:
+        """As _advance. What cannot be read now lets others pass, and ends its submission in the end."""
+        try:
+            moved = self._advance(holder, entry, named)
+        except SourceError as error:
+            return self._unread(holder, entry, error)
+        if moved:
+            entry.unreadable_since = None
+        return moved
+
+    def _unread(self, holder: Holder, entry: Entry, error: SourceError) -> bool:
+        now = self.clock.monotonic()
+        if entry.unreadable_since is None:
+            log.warning("an attachment cannot be read now", folder=self.folder, **error.details)
+            entry.unreadable_since = now
+        if now - entry.unreadable_since < PATIENCE_S:
+            return False
+        self._fulfil(holder, entry, replace(entry.new, faults=(UNREADABLE,), drafts=()))
+        return True
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether files that were taken cannot be read now."""
+        return any(one.unreadable_since is not None for holder in self._holders for one in holder.entries)
 
     # -- one submission ----------------------------------------------------------------------------
     def _advance(self, holder: Holder, entry: Entry, named: set[str]) -> bool:

@@ -133,6 +133,10 @@ class Source(Protocol):
         """The file's content. Raises SourceError, and SubmissionInvalid for one too large to read."""
         ...
 
+    def unreadable(self, claimed: Claimed) -> None:
+        """Somebody else could not read it now. What stays so is offered as incomplete in the end."""
+        ...
+
     def acknowledge(self, claimed: Claimed, accepted: bool, now: datetime) -> None:
         """It is durable (or refused for good): file it away. Repeating this changes nothing."""
         ...

@@ -80,6 +80,10 @@ class FolderSource:
             return SourceState(Condition.FAILED, self._broken)
         if self._inbox.trouble:
             return SourceState(Condition.WAITING, self._inbox.trouble)
+        if not self._inbox.writable:
+            return SourceState(
+                Condition.WAITING, "收件文件夹不可写，放入的文件取不走，请检查权限；恢复后自动继续"
+            )
         if self._filing:
             count = len(self._filing)
             return SourceState(
@@ -130,11 +134,14 @@ class FolderSource:
         try:
             return read_claimed(claimed, self._settings.max_bytes)
         except SourceError:
-            with self._lock:
-                arrival = self._held.get(claimed.event_id)
-                if arrival is not None and arrival.unreadable_since is None:
-                    arrival.unreadable_since = self._clock.monotonic()
+            self.unreadable(claimed)
             raise
+
+    def unreadable(self, claimed: Claimed) -> None:
+        with self._lock:
+            arrival = self._held.get(claimed.event_id)
+            if arrival is not None and arrival.unreadable_since is None:
+                arrival.unreadable_since = self._clock.monotonic()
 
     def acknowledge(self, claimed: Claimed, accepted: bool, now: datetime) -> None:
         settings = self._settings

@@ -49,6 +49,10 @@ class Inbox:
         self.generation = 0
         self.ignored = 0
         """Folders, links and devices with the name of a submission."""
+        self.writable = True
+        """Whether files can be taken out of it, at the latest look."""
+        self._refused = True
+        """The latest probe was refused, or there has been none yet: rights alone tell little on Windows."""
         self.trouble = ""
         """Why the folder cannot be seen at all, in Chinese; "" when it can."""
 
@@ -72,6 +76,7 @@ class Inbox:
         self._scan_at = now
         self.generation += 1
         self.trouble = ""
+        self._refused = True
 
     def close(self) -> None:
         watch, self._watch = self._watch, None
@@ -180,7 +185,15 @@ class Inbox:
             return
         self.ignored = ignored
         self._drop_orphans(markers, now)
+        self._note_rights()
         self._merge(unknown, now, wall)
+
+    def _note_rights(self) -> None:
+        """An inbox that nothing can be taken from is told of, also while nothing lies in it."""
+        writable = os.access(self._settings.inbox, os.W_OK) and not (self._refused and not self._touched())
+        if self.writable and not writable:
+            log.warning("inbox_not_writable", folder=self._settings.name)
+        self.writable = writable
 
     def _merge(self, unknown: list[tuple[str, int]], now: float, wall: datetime) -> None:
         self._fresh = False
@@ -191,14 +204,19 @@ class Inbox:
 
     def _probed(self) -> bool:
         """Make a file whose hint will tell that all hints of what the scan has seen are there."""
+        return self._touched() and self.watching
+
+    def _touched(self) -> bool:
         self._probe += 1
         path = self._settings.inbox / f"{_PROBE}{self._probe}"
         try:
             path.touch()
             path.unlink()
         except OSError:
-            return False
-        return self.watching
+            self._refused = True
+        else:
+            self._refused = False
+        return not self._refused
 
     def _drop_orphans(self, markers: list[str], now: float) -> None:
         """Remove markers whose file was taken long ago, before a later file of that name finds them."""

@@ -13,7 +13,7 @@ from agent.clock import ManualClock
 from agent.errors import ConfigurationError, ControlError, StoreLocked
 from agent.opening import open_outbox
 from agent.outbox.model import LaneKey, Settled, State
-from tests.unit.daemon_bench import BlackHole, DaemonBench, key_texts
+from tests.unit.daemon_bench import PATIENCE_S, BlackHole, DaemonBench, Watched, key_texts
 from tests.unit.intake.inbox_bench import admission_file
 
 
@@ -192,6 +192,27 @@ def test_the_his_is_told_why_its_lane_has_stopped(tmp_path, hole):
         assert daemon.replies.halted(LaneKey("gone", "1")) == ""
     finally:
         bench.stop()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows moves no open file")
+def test_an_agent_whose_data_folder_is_moved_away_ends_and_makes_nothing_in_its_place(tmp_path, hole):
+    bench = DaemonBench(tmp_path, hole.url)
+    daemon = module.Daemon(bench.config, Watched(), bench.ring)
+    ended = []
+
+    def serve():
+        try:
+            module.serve(daemon)
+        except ConfigurationError as error:
+            ended.append(error.details["reason"])
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    bench.wait_for(bench.inbox.is_dir, "the inbox")
+    bench.config.data.rename(tmp_path / "elsewhere")
+    thread.join(PATIENCE_S)
+    assert ended == ["data_moved"]
+    assert not bench.config.data.exists()
 
 
 def test_folders_that_are_missing_are_made_at_the_start(installation):

@@ -1,12 +1,13 @@
 """agent.opening: one way to the database, and none that forgets."""
 
 import secrets
+import sys
 
 import pytest
 
 from agent.clock import ManualClock
 from agent.errors import StoreDamaged
-from agent.opening import open_outbox
+from agent.opening import Place, open_outbox
 
 
 class Keys:
@@ -52,3 +53,21 @@ def test_a_person_who_moves_the_remains_away_may_begin_anew(tmp_path):
     (tmp_path / "outbox.db.damaged-20260101T090000").rename(tmp_path / "elsewhere")
     opened(path, keys).close()
     assert path.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows moves no open file")
+def test_a_database_has_left_when_its_folder_was_moved_or_another_one_took_its_place(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    path = folder / "outbox.db"
+    path.write_bytes(b"one")
+    place = Place(path)
+    assert not place.left()
+    folder.rename(tmp_path / "elsewhere")
+    assert place.left()
+    folder.mkdir()
+    path.write_bytes(b"another")
+    assert place.left()
+    path.unlink()
+    (tmp_path / "elsewhere" / "outbox.db").rename(path)
+    assert not place.left()

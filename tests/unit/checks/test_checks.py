@@ -296,3 +296,15 @@ def test_every_finding_that_is_not_fine_says_what_to_do(config: AgentConfig) -> 
     assert all(
         set(finding.as_json()) == {"check", "level", "subject", "message", "hint"} for finding in findings
     )
+
+
+def test_a_data_key_without_database_and_numbers_is_a_warning_and_a_first_start_is_none(
+    tmp_path: Path,
+) -> None:
+    path, ring = tmp_path / "outbox.db", KeyRing(backend=MemoryKeyring())
+    assert check_database(path, ring).level is Level.OK
+    ring.data_key(create=True)
+    found = check_database(path, ring)
+    assert (found.level, "restore" in found.hint) == (Level.WARNING, True)
+    (tmp_path / "numbers.json").write_text("{}")
+    assert check_database(path, ring).level is Level.OK

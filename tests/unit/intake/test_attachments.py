@@ -14,6 +14,7 @@ from agent.events import Draft, Identifier, Outcome, RowOutcome, Verdict
 from agent.intake import preparing
 from agent.outbox.drafts import value_draft
 from agent.outbox.model import Head, State
+from agent.sources import SourceError
 from tests.unit.intake.inbox_bench import LANE, START, InboxBench
 from tests.unit.ministry.ministry_desk import admission
 
@@ -114,6 +115,28 @@ def test_a_file_that_does_not_come_in_ten_minutes_ends_its_submission(bench: Inb
     assert bench.result(1)["state"] == "invalid"
     assert [error["rule"] for error in bench.result(1)["errors"]] == ["attachment_missing"]
     assert bench.rejected() == ["U1.json"]
+
+
+def test_a_file_that_stays_unreadable_lets_others_pass_and_ends_its_submission(
+    bench: InboxBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.drop("a.pdf", PDF)
+    bench.drop("u1.json", upload("a.pdf"))
+    bench.drop("u2.json", upload("b.pdf", his_id="U2", akc190="ZY20260002"))
+    bench.drop("b.pdf", PDF)
+    read = bench.intake.beside.read
+
+    def locked(event_id: str, name: str) -> bytes:
+        if name == "a.pdf":
+            raise SourceError("取走的附件现在读不出来")
+        return read(event_id, name)
+
+    monkeypatch.setattr(bench.intake.beside, "read", locked)
+    until(bench, lambda: [new for new, _ in bench.told if new.id == "U2" and new.drafts and not new.wants][:1])
+    assert "附件读不了" in bench.intake.trouble
+    bench.step_for(601)
+    assert [error["rule"] for error in bench.result(1)["errors"]] == ["attachment_missing"]
+    assert bench.intake.trouble == ""
 
 
 @pytest.mark.parametrize(

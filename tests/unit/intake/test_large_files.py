@@ -3,6 +3,7 @@
 import sys
 
 import pytest
+import structlog
 
 from agent.errors import StoreFull
 from agent.intake import heavy, preparing
@@ -281,6 +282,15 @@ def test_a_large_file_that_the_helper_cannot_read_now_is_offered_again(large, mo
     assert large.messages() == []
     large.look_until_helped(lambda: finished(large))
     assert states(large) == [State.READY] * BATCHES
+
+
+def test_a_large_file_that_stays_unreadable_is_refused_in_time_and_told_to_the_log_once(large, monkeypatch):
+    helper_of(monkeypatch, FRAMES + "put({'unreadable': 13})")
+    with structlog.testing.capture_logs() as lines:
+        large.look_until_helped(lambda: list(large.settings.rejected.glob("*")))
+    told = [line for line in lines if line["event"] == "a claimed file cannot be read now"]
+    assert [line["errno"] for line in told] == [13]
+    assert [error["rule"] for error in large.result(1)["errors"]] == ["incomplete_file"]
 
 
 def test_a_machine_that_starts_no_process_now_is_waited_for(large, monkeypatch):

@@ -159,6 +159,24 @@ class TestNames:
             assert bench.look() == claimed
 
 
+class TestRights:
+    def test_inbox_that_nothing_can_be_taken_from_is_told_of_until_it_can(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(path: Path, *_: object) -> None:
+            raise PermissionError(errno.EACCES, "read only", str(path))
+
+        with monkeypatch.context() as read_only:
+            read_only.setattr(Path, "touch", refused)
+            with running(tmp_path) as bench:
+                bench.rescan()
+                assert condition(bench) is Condition.WAITING
+                assert "不可写" in bench.source.state().sentence
+                read_only.undo()
+                bench.rescan()
+                assert condition(bench) is Condition.RUNNING
+
+
 class TestReading:
     def test_too_large_file_is_refused_unread(self, tmp_path: Path) -> None:
         with running(tmp_path, renames=True, max_bytes=10) as bench:
