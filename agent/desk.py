@@ -220,6 +220,7 @@ class Desk:
     def _system(self, name: str) -> JsonObject:
         return {
             "name": name,
+            "clock_ahead_s": round(self._daemon.systems[name].dispatcher.exchange.skew.off.total_seconds()),
             "lanes": [
                 {
                     "lane": lane.key.lane,

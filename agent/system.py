@@ -12,6 +12,7 @@ from agent.clock import Clock
 from agent.config.model import SystemConfig
 from agent.dispatch.dispatcher import Dispatcher
 from agent.dispatch.exchange import Exchange
+from agent.dispatch.skew import SkewWatch
 from agent.dispatch.state import LaneSettings
 from agent.errors import ConfigurationError
 from agent.hookspecs import KeySource, Preparation, ProtocolAdapter, ProtocolSpec
@@ -58,12 +59,13 @@ def build_system(
 ) -> System:
     """Raises ConfigurationError. Missing keys are no error here: lanes stop and say what they lack."""
     adapter = protocol.build(config.options, shared.keys)
+    watch = SkewWatch(config.name)
     transport = HttpTransport(transport_settings(config), shared.clock)
     dispatcher = Dispatcher(
         system=config.name,
         settings=lane_settings(config),
         outbox=shared.outbox,
-        exchange=Exchange(adapter, transport, shared.clock, shared.stopping, shared.outbox.content),
+        exchange=Exchange(adapter, transport, shared.clock, shared.stopping, shared.outbox.content, watch),
         numbers=shared.numbers,
         lifetimes=shared.lifetimes,
         clock=shared.clock,

@@ -27,6 +27,8 @@ def command(session: Session) -> None:
 def _draw(status: JsonObject) -> None:
     write_line(f"代理程序运行中，时间 {moment(status['now'])}，SM2 实现 {status['sm2']}")
     _table("通道", ("系统", "通道", "情况", "怎么处理"), _lanes(status["systems"]))
+    for line in _clocks(status["systems"]):
+        write_line(line)
     _table("收件文件夹", ("名称", "情况", "说明"), _folders(status["folders"]))
     _table("消息", ("通道", "状态", "条数"), _counts(status["messages"]))
     columns = ("编号", "系统", "交易", "HIS 编号", "状态", "期限", "要求")
@@ -51,6 +53,14 @@ def _lanes(systems: list[JsonObject]) -> Iterable[tuple[str, ...]]:
         for lane in system["lanes"]:
             name = lane["lane"] + ("（查询）" if lane["queries"] else "")
             yield system["name"], name, _lane_state(lane), (lane["halt"] or {}).get("hint", "")
+
+
+def _clocks(systems: list[JsonObject]) -> Iterable[str]:
+    for system in systems:
+        ahead = system["clock_ahead_s"]
+        if ahead:
+            word = "快" if ahead > 0 else "慢"
+            yield f"注意：本机时间比 {system['name']} 平台{word} {abs(ahead)} 秒，请校准并开启自动对时"
 
 
 def _lane_state(lane: JsonObject) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agent import pulse
 from agent.clock import Clock
@@ -21,6 +21,7 @@ from agent.dispatch.judgement import (
     Withdraw,
     judge_answer,
 )
+from agent.dispatch.skew import SkewWatch
 from agent.errors import (
     AgentError,
     AnswerRejected,
@@ -54,6 +55,7 @@ class Exchange:
     stopping: threading.Event
     content: Content | None = None
     """Reads a file that a submission's messages carry; None where none does."""
+    skew: SkewWatch = field(default_factory=lambda: SkewWatch(""))
 
     def deliver(
         self, head: Head, draft: Draft, ids: Mapping[str, str], expired: Callable[[], bool]
@@ -89,6 +91,7 @@ class Exchange:
             crash_point("dispatch.before_send")
             response = self.transport.send(request)
             crash_point("dispatch.after_answer")
+            self.skew.note(response.headers, self.clock.now())
         except ConfigurationError as error:
             return Withdraw(error, halt=True)
         except NotSent as error:
@@ -118,6 +121,7 @@ class Exchange:
             request = self.adapter.encode(draft, ids, self.clock.now())
             self.transport.prepare(request.url)
             response = self.transport.send(request)
+            self.skew.note(response.headers, self.clock.now())
         except (NotSent, MaybeSent, ConfigurationError) as error:
             return error
         except Exception:  # noqa: BLE001 - what was asked about stays undecided
