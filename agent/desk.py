@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agent.checks import run_checks
+from agent.checks.folders import unread_scans
 from agent.checks.keys import WARN_DAYS, certificates
 from agent.control.act_handlers import ActHandlers, Acting
 from agent.control.download_handlers import DownloadHandlers
@@ -140,6 +141,9 @@ class Desk:
             ],
             "downloads": self._downloads.list({}),
             "stations": self._stations.list({}),
+            "scans_unread": unread_scans(
+                daemon.config.scans, now - timedelta(hours=daemon.config.unread_after_h)
+            ),
             "deadlines": [message_json(view) for view in daemon.outbox.near_deadline(now)],
             "workers": [
                 {"name": w.name, "state": w.state, "failures": w.failures, "last_failure": w.last_failure}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agent.checks.folders import check_folders
+from agent.checks.folders import check_folders, check_scans
 from agent.checks.keys import check_audit_key, check_certificates, check_keys, check_sm2
 from agent.checks.machine import check_clock, check_disk
 from agent.checks.model import Finding, Level, worst
@@ -39,6 +39,7 @@ def run_checks(config: AgentConfig, registry: Registry, ring: KeyRing, clock: Cl
         *check_clock(clock),
         *check_disk(config.data),
         *check_folders(config),
+        *check_scans(config, clock.now()),
         *check_keys(ring, uses.values()),
         *check_certificates(ring, uses.values(), clock.now()),
         *check_audit_key(ring),

@@ -6,6 +6,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from agent.checks.model import Finding, Level
@@ -59,6 +60,33 @@ def _check_made_later(name: str, what: str, path: Path) -> Iterator[Finding]:
     problem = _unusable(path) if path.exists() else ""
     if problem:
         yield Finding(name, Level.ERROR, str(path), f"{what}{problem}", _hint(path))
+
+
+def unread_scans(scans: Path, before: datetime) -> int:
+    """How many files in ``scans/`` came before a moment, and no HIS has removed or marked them. A folder that
+    cannot be read says nothing about its files."""
+    try:
+        with os.scandir(scans) as entries:
+            found = {entry.name: entry.stat().st_mtime for entry in entries if entry.is_file()}
+    except OSError:
+        return 0
+    latest = before.timestamp()
+    return sum(
+        at <= latest and name.endswith(".json") and f"{name}.ack" not in found for name, at in found.items()
+    )
+
+
+def check_scans(config: AgentConfig, now: datetime) -> Iterator[Finding]:
+    """Scans that were kept for the HIS and left for long, as downloads are told of."""
+    count = unread_scans(config.scans, now - timedelta(hours=config.unread_after_h))
+    if count:
+        yield Finding(
+            "scans",
+            Level.WARNING,
+            str(config.scans),
+            f"{count} 个扫码或读卡的文件超过 {config.unread_after_h:g} 小时没有取走",
+            "请让 HIS 读取后删除，或配置 [unasked.<名称>] 使其成为业务",
+        )
 
 
 def _check_one(folder: FolderConfig, kind: str) -> Iterator[Finding]:

@@ -34,6 +34,8 @@ def _draw(status: JsonObject) -> None:
     columns = ("编号", "系统", "交易", "HIS 编号", "状态", "期限", "要求")
     draw_downloads(status["downloads"])
     draw_stations(status["stations"])
+    if status["scans_unread"]:
+        write_line(f"\n注意：scans 文件夹里有 {status['scans_unread']} 个文件长时间没有取走")
     _table("将到期限", columns, _deadlines(status["deadlines"]))
     _table("将到期的证书", ("名称", "到期", "剩余天数"), _certificates(status["certificates"]))
     _table("出过错的工作线程", ("名称", "情况", "次数", "最近一次"), _workers(status["workers"]))

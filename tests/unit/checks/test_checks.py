@@ -12,7 +12,7 @@ import pytest
 
 from agent.checks import Level, run_checks, worst
 from agent.checks.database import check_database
-from agent.checks.folders import check_folders
+from agent.checks.folders import check_folders, check_scans
 from agent.checks.keys import check_keys, check_sm2
 from agent.checks.machine import check_clock, check_disk, judge_free
 from agent.checks.model import Finding
@@ -308,3 +308,17 @@ def test_a_data_key_without_database_and_numbers_is_a_warning_and_a_first_start_
     assert (found.level, "restore" in found.hint) == (Level.WARNING, True)
     (tmp_path / "numbers.json").write_text("{}")
     assert check_database(path, ring).level is Level.OK
+
+
+def test_scans_that_are_left_for_long_are_told_of_until_they_are_marked_or_gone(config: AgentConfig) -> None:
+    config.scans.mkdir(parents=True)
+    now = datetime(2026, 1, 6, 9, tzinfo=BEIJING)
+    for name, hours in (("SCAN-1.json", 25), ("SCAN-2.json", 25), ("SCAN-3.json", 23), (".4.writing", 30)):
+        (config.scans / name).write_text("{}")
+        at = now.timestamp() - hours * 3600
+        os.utime(config.scans / name, (at, at))
+    (finding,) = check_scans(config, now)
+    assert (finding.level, "2 个" in finding.message) == (Level.WARNING, True)
+    (config.scans / "SCAN-1.json").unlink()
+    (config.scans / "SCAN-2.json.ack").write_text("")
+    assert not list(check_scans(config, now))
