@@ -5,7 +5,7 @@ Checks look and report; none of them changes anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from agent.checks.folders import check_folders, check_scans
@@ -18,6 +18,7 @@ from agent.key_material import key_uses
 if TYPE_CHECKING:
     from agent.clock import Clock
     from agent.config.model import AgentConfig
+    from agent.hookspecs import ProtocolSpec
     from agent.keys import KeyRing
     from agent.registry import Registry
 
@@ -45,7 +46,21 @@ def run_checks(config: AgentConfig, registry: Registry, ring: KeyRing, clock: Cl
         *check_audit_key(ring),
         *check_sm2(),
         *_devices(config),
+        *_unasked(config, protocols, ring, clock),
     ]
+
+
+def _unasked(
+    config: AgentConfig, protocols: Mapping[str, ProtocolSpec], ring: KeyRing, clock: Clock
+) -> Iterable[Finding]:
+    asked = [one for one in config.devices.unasked if one.system in protocols]
+    if not asked:
+        return ()
+    from agent.checks.unasked import check_unasked
+
+    systems = {one.system for one in asked}
+    adapters = {name: protocols[name].build(config.systems[name].options, ring) for name in systems}
+    return check_unasked(asked, adapters, clock.now())
 
 
 def _devices(config: AgentConfig) -> Iterable[Finding]:
