@@ -37,6 +37,7 @@ from plugins.scanpay import awaiting, codec, completing, duties, inquiry, keepin
 from plugins.scanpay.bodies import Till
 from plugins.scanpay.envelopes import new_session
 from plugins.scanpay.forms import Received, read_form
+from plugins.scanpay.orders import AT
 from plugins.scanpay.profiles import Envelope
 from plugins.scanpay.reconciling import deciding as reconciling
 from plugins.scanpay.sealing import Sealing
@@ -102,7 +103,7 @@ class ScanpayAdapter(Unaided):
         """The document has no number of a request: ours names an attempt in results and logs only."""
         number = write_serial(serials[self._series], SERIAL_DIGITS)
         at = now.astimezone(BEIJING).isoformat(timespec="seconds")
-        ids = {"wire_id": f"{self.settings.hospcode}-{number}", keeping.AT: at}
+        ids = {"wire_id": f"{self.settings.hospcode}-{number}", AT: at}
         if self.settings.profile.envelope is Envelope.DES or self.settings.signer == "package":
             ids[SESSION] = new_session()
         if draft.transaction == reconciling.STATEMENT:
@@ -133,7 +134,7 @@ class ScanpayAdapter(Unaided):
 
     def conclude(self, draft: Draft, ids: Mapping[str, str], answer: Outcome) -> Conclusion:
         spec = self.catalog.transaction(draft.transaction)
-        conclusion = inquiry.conclude(spec, draft, answer, self.settings, ids.get(keeping.AT, ""))
+        conclusion = inquiry.conclude(spec, draft, answer, self.settings, ids.get(AT, ""))
         if conclusion.outcome is None:
             return conclusion
         status = status_of(answer, self.settings.order_absent)

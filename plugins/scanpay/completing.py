@@ -27,7 +27,7 @@ from agent.clock import BEIJING
 from agent.errors import Fault
 from agent.events import Completion, Draft, History, JsonObject
 from agent.protocol.values import text_of
-from plugins.scanpay import keeping
+from plugins.scanpay import claiming
 from plugins.scanpay.belonging import in_its_region
 from plugins.scanpay.bodies import Till, about
 from plugins.scanpay.duties import awaited, wanted
@@ -97,14 +97,14 @@ def complete(
     missing = [_missing(spec, code, known[code][1]) for code in lacking]
     late = [] if forced else list(_amounts_wanted(spec, body, history))
     whole = replace(draft, body=body)
-    wrong = tuple(keeping.faults(whole, history, settings.hospcode))
+    wrong = tuple(claiming.faults(whole, history, settings.hospcode))
     refused = (*agent.faults, *missing, *late)
-    firm = tuple(fault for fault in wrong if not forced or keeping.is_firm(fault, spec.code))
+    firm = tuple(fault for fault in wrong if not forced or claiming.is_firm(fault, spec.code))
     if refused or firm:
         return Completion(whole, refused=(*refused, *firm), alone=not refused)
     if waits:
         return Completion(whole, awaits=(awaited(agent.till),), given=(wanted(agent.till),))
-    whole, given = keeping.claimed(whole, history, settings.hospcode)
+    whole, given = claiming.claimed(whole, history, settings.hospcode)
     return Completion(whole, warnings=wrong, given=given)
 
 

@@ -14,9 +14,10 @@ from agent import jsontext
 from agent.clock import BEIJING
 from agent.events import Awaited, Duty, Forget, History, Identifier, JsonObject, Submission, Watched
 from plugins.scanpay.bodies import LOCAL, Till
+from plugins.scanpay.claiming import unfinished
 from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, waiting
-from plugins.scanpay.keeping import BOOKING, name_of, unfinished
-from plugins.scanpay.orders import Cycle, Order, State, has_known_differences, open_cycles, order_of
+from plugins.scanpay.keeping import name_of
+from plugins.scanpay.orders import BOOKING, Cycle, Order, State, has_known_differences, open_cycles, order_of
 from plugins.scanpay.settings import SYSTEM, Settings
 
 EVERY_S: Final = 1.0

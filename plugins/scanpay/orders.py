@@ -42,6 +42,10 @@ _NEVER_SENT: Final = frozenset({"expired", "cancelled", "invalid"})
 _UNDER_WAY: Final = frozenset(
     {"staging", "ready", "in_flight", "inquiring", "blocked", "held", "parked", "unknown"}
 )
+BOOKING: Final = "booking"
+"""By hospcode, member orderid: a payment that the HIS has not acknowledged yet."""
+AT: Final = "at"
+"""The wire id that says when an attempt began."""
 MEMO: Final = "order"
 """Where a claimed message carries its order as it was."""
 PAYMENT_LINE, REFUND_LINE = "pos", "nag"

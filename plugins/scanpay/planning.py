@@ -21,7 +21,7 @@ from plugins.scanpay import inquiry
 from plugins.scanpay.amounts import ITEMS, PRESCRIPTIONS
 from plugins.scanpay.bodies import LOCAL, About, Till, without
 from plugins.scanpay.completing import missing_late, with_defaults
-from plugins.scanpay.keeping import AT
+from plugins.scanpay.orders import AT
 from plugins.scanpay.rules import RULES
 from plugins.scanpay.scanning import RESCAN, Scanned, scanned
 from plugins.scanpay.settings import Settings

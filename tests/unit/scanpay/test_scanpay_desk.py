@@ -15,8 +15,8 @@ from agent.config import load
 from agent.demo.stage import eventually
 from agent.outbox.model import State as MessageState
 from agent.registry import Registry
-from plugins.scanpay import disputing, keeping
-from plugins.scanpay.orders import Order, State, order_of
+from plugins.scanpay import disputing
+from plugins.scanpay.orders import BOOKING, Order, State, order_of
 from plugins.scanpay.settings import read_settings
 from tests.unit.scanpay.test_scanpay_orders import acknowledge, payment
 from tests.unit.scanpay.test_scanpay_reconciling import act
@@ -123,7 +123,7 @@ def order_in_doubt(his: Hospital) -> bool:
 def waiting_for_receipt(his: Hospital) -> dict[str, str]:
     assert his.daemon is not None
     with his.daemon.outbox.write() as tx:
-        return dict(tx.history("scanpay").values(keeping.BOOKING, (HOSPCODE,)))
+        return dict(tx.history("scanpay").values(BOOKING, (HOSPCODE,)))
 
 
 def paid_an_hour_ago(his: Hospital) -> None:
@@ -132,7 +132,7 @@ def paid_an_hour_ago(his: Hospital) -> None:
     eventually(lambda: bool(json.loads(waiting_for_receipt(his)["D1"])["since"]), "the wait")
     assert his.daemon is not None
     since = (now() - timedelta(hours=1)).isoformat()
-    late = disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", since, order_in(his).cycle)
+    late = disputing.waiting(BOOKING, HOSPCODE, "D1", since, order_in(his).cycle)
     with his.daemon.outbox.write() as tx:
         tx.give_facts("scanpay", (late,))
     his.stop()

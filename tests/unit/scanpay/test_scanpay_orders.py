@@ -35,6 +35,7 @@ from plugins.scanpay import disputing, duties, keeping, outcomes
 from plugins.scanpay.codec import Answer
 from plugins.scanpay.hearing import hear
 from plugins.scanpay.orders import (
+    BOOKING,
     LEDGER,
     ORDER_STATE,
     RECONCILED,
@@ -197,7 +198,7 @@ def test_a_payment_that_is_acknowledged_in_time_stays(tmp_path: Path) -> None:
 
         def waits() -> bool:
             with outbox.write() as tx:
-                return bool(tx.history("scanpay").values(keeping.BOOKING, (HOSPCODE,)))
+                return bool(tx.history("scanpay").values(BOOKING, (HOSPCODE,)))
 
         eventually(lambda: not waits(), "the receipt", 10)
         assert ledger(his)["D1"].state is State.PAID
@@ -548,7 +549,7 @@ SIGN_OUT = {"operatorid": OPERATOR, "busicycleno": "C1"}
         (
             paid_order(State.PAID),
             "",
-            (disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", "", "C1"),),
+            (disputing.waiting(BOOKING, HOSPCODE, "D1", "", "C1"),),
             "not_acknowledged",
         ),
         (paid_order(State.PAID), "", (), ""),
@@ -587,11 +588,11 @@ def test_a_receipt_is_waited_for_only_where_it_is_configured(seconds: int, waits
     settings = read_settings(options(ack_within_s=seconds))
     paid = Outcome(Verdict.ACCEPTED, "00", data={"orderid": "D1"})
     ended = keeping.kept(paid, claimed("ST007", scanned_payment()), IDS, settings)
-    assert (keeping.BOOKING in {fact.kind for fact in ended.identifiers}) is waits
+    assert (BOOKING in {fact.kind for fact in ended.identifiers}) is waits
 
 
 def test_no_receipt_is_missed_before_the_inboxes_were_drained() -> None:
-    facts = (*paid_order().facts(), disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1"))
+    facts = (*paid_order().facts(), disputing.waiting(BOOKING, HOSPCODE, "D1", NOW.isoformat(), "C1"))
     later = NOW + timedelta(seconds=31)
     assert due(*facts, at=later, ack_within_s=30) == ["ST100"]
     assert due(*facts, at=later, ack_within_s=30, drained=False) == []
@@ -647,7 +648,7 @@ def test_differences_over_the_same_orders_wait_for_a_person() -> None:
 @pytest.mark.parametrize("kept", ["asked", "disputed", "booking"])
 def test_what_keeps_a_cycle_open_is_waited_for_before_it_is_reconciled(kept: str) -> None:
     held = paid_order(State(kept)) if kept != "booking" else paid_order()
-    waits = disputing.waiting(keeping.BOOKING, HOSPCODE, "D1", NIGHT.isoformat(), "C1")
+    waits = disputing.waiting(BOOKING, HOSPCODE, "D1", NIGHT.isoformat(), "C1")
     facts = (*held.facts(), waits) if kept == "booking" else held.facts()
     assert due(*OPENED, *facts, at=NIGHT, sign_out_at="23:30", giver="inquiring") == []
 
