@@ -297,7 +297,8 @@ def platform(tmp_path: Path) -> Iterator[Station]:
         until(lambda: ready.exists() or server.poll() is not None, "the rehearsal server answers")
         root = tmp_path / "station"
         root.mkdir()
-        station = Station(root, json.loads(ready.read_text())["url"])
+        url = json.loads(ready.read_text())["url"]
+        station = Station(root, f"{url}/engine/transport/server/001")
         yield station
     finally:
         server.terminate()
