@@ -133,7 +133,7 @@ STOPPED = "intake stopped until the outbox can store again"
 
 def test_intake_stops_on_a_full_disk_says_so_and_goes_on_when_there_is_room(stage, answers, ballast):
     files = drop_onto_a_full_disk(stage, ballast)
-    wait_until_it_says_so(stage, STOPPED, times=2)
+    wait_until_it_says_so(stage, STOPPED, times=1)
     assert {worker["failures"] for worker in stage.call("status")["workers"]} == {0}
     assert len(stage.final_results()) < len(files)
     ballast.remove()

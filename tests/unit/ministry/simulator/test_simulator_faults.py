@@ -13,7 +13,7 @@ from agent.clock import ManualClock
 from agent.errors import SignatureRejected
 from plugins.ministry.simulator.handler import FAULTS
 from tests.unit.ministry.simulator.forms import admission, admissions, fee, fees
-from tests.unit.ministry.simulator.rehearsed import Rehearsed, rehearsed
+from tests.unit.ministry.simulator.rehearsed import PATH, Rehearsed, rehearsed
 
 STAY = "stay:51010000001/ZY0001"
 
@@ -196,7 +196,7 @@ def test_hang_up_answers_and_then_closes_the_kept_connection(rehearsal: Rehearse
     rehearsal.faults("hang_up=times:1")
     headers, body = rehearsal.province.request("GYU000", {})
     connection = http.client.HTTPConnection("127.0.0.1", rehearsal.server.port, timeout=30)
-    connection.request("POST", "/", json.dumps(body), headers)
+    connection.request("POST", PATH, json.dumps(body), headers)
     response = connection.getresponse()
     assert response.getheader("connection") == "keep-alive"
     assert response.read()
