@@ -213,7 +213,8 @@ def test_a_damaged_data_key_is_brought_back_from_a_backup_and_a_sound_one_is_not
     with pytest.raises(ControlError):
         KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).import_key(args)
     entry = ("his-agent", DATA_KEY)
-    shelf.entries[entry] = shelf.entries[entry][:-2] + "A="
+    stored = shelf.entries[entry]
+    shelf.entries[entry] = stored[:-8] + ("B" if stored[-8] == "A" else "A") + stored[-7:]
     with pytest.raises(ConfigurationError, match="损坏"):
         KeyRing(backend=shelf).data_key(create=True)
     KeyHandlers(KeyRing(backend=shelf), [], lambda _name: None).import_key(args)
