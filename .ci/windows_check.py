@@ -484,6 +484,7 @@ def keys_arrive(station: Station, platform: Platform) -> None:
     for name, text in platform.keys.items():
         path = ROOM / "key.pem"
         path.write_text(text, "ascii")
+        station.agent("keys", "remove", name, "--yes", check=False)  # the prefix outlives a run, and its keys
         station.agent("keys", "import", name, windows_path(path, station.wine))
         path.unlink()
     listed = station.json("keys", "list")
