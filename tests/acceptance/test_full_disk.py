@@ -168,3 +168,4 @@ def test_a_disk_that_fills_up_while_messages_are_sent_costs_none_of_them(stage, 
     if killed:
         stage.start_agent()
     finish(stage, answers, files)
+    assert len(stage.final_results()) == len(files)

@@ -90,6 +90,7 @@ def test_after_a_kill_everything_is_delivered_once_in_order_and_answered_once(st
     files = interleaved(VISITS)
     play(stage, answers, point, files)
     finish(stage, answers, VISITS, files)
+    assert len(stage.final_results()) == len(files)
 
 
 @pytest.mark.parametrize("point", ["inquiry.before_send", "inquiry.after_answer"])
@@ -97,6 +98,7 @@ def test_a_kill_while_an_outcome_is_inquired_about_changes_nothing(stage, answer
     files = interleaved(VISITS)
     play(stage, answers, point, files, faults=["drop_after=every:3,on:GYU101+GYU102+GYU103"])
     finish(stage, answers, VISITS, files)
+    assert len(stage.final_results()) == len(files)
 
 
 @pytest.mark.parametrize("point", ["intake.after_stage", "intake.after_stage:4", "outbox.before_commit:3"])
@@ -104,12 +106,14 @@ def test_a_kill_while_a_large_file_is_taken_in_leaves_no_half_of_it(stage, answe
     files = interleaved(LARGE)
     play(stage, answers, point, files)
     finish(stage, answers, LARGE, files)
+    assert len(stage.final_results()) == len(files)
 
 
 def test_a_kill_while_recovering_from_a_kill_is_recovered_from(stage, answers):
     files = interleaved(VISITS)
     play_twice(stage, answers, files)
     finish(stage, answers, VISITS, files)
+    assert len(stage.final_results()) == len(files)
 
 
 def play_twice(stage, answers, files):
@@ -136,6 +140,7 @@ def test_a_kill_while_stopping_is_like_any_other(stage, answers, point):
     answers.look()
     stage.start_agent()
     finish(stage, answers, VISITS, files)
+    assert len(stage.final_results()) == len(files)
 
 
 @pytest.mark.parametrize("point", ["control.before_commit", "control.after_commit"])

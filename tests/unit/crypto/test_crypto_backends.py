@@ -262,16 +262,16 @@ def test_openssl_leaves_no_error_for_the_ssl_module_to_find(openssl: Backend, re
 def test_one_backend_serves_many_threads(backend: Backend) -> None:
     rounds = 100 if backend.name == "openssl" else 4
     with ThreadPoolExecutor(4) as pool:
-        for finished in [pool.submit(one_round_of_threads, backend) for _ in range(rounds)]:
-            finished.result()
+        turns = [pool.submit(one_round_of_threads, backend) for _ in range(rounds)]
+        assert all(turn.result() for turn in turns)
 
 
-def one_round_of_threads(backend: Backend) -> None:
+def one_round_of_threads(backend: Backend) -> bool:
     mine = generate()
     message = mine.public.point
     sm2.verify(mine.public, message, sm2.sign(mine, message, backend=backend), backend=backend)
     ciphertext = sm2.encrypt(mine.public, message, backend=backend)
-    assert sm2.decrypt(mine, ciphertext, backend=backend) == message
+    return sm2.decrypt(mine, ciphertext, backend=backend) == message
 
 
 def test_frozen_program_is_searched_first_for_its_own_library(
