@@ -38,7 +38,8 @@ def resolved_by(adapter_of: Callable[[str], ProtocolAdapter | None]) -> Resolved
 
 
 def acknowledged_by(adapter_of: Callable[[str], ProtocolAdapter | None]) -> Acknowledged:
-    """As above: a plugin that fails costs its facts, never the receipt; only a ControlError refuses one."""
+    """As above, but a plugin that fails refuses the receipt: a HIS that was told it counts would find its
+    payment cancelled for want of it."""
 
     def acknowledged(system: str, draft: Draft, data: JsonObject, history: History) -> Outcome:
         adapter = adapter_of(system)
@@ -50,6 +51,10 @@ def acknowledged_by(adapter_of: Callable[[str], ProtocolAdapter | None]) -> Ackn
             raise
         except Exception:
             log.exception("defect while a receipt was read", system=system, transaction=draft.transaction)
-            return Outcome(Verdict.ACCEPTED)
+            raise ControlError(
+                "回执没有记下：程序内部错误",
+                hint="请稍后重新放入回执；仍不成功时把日志交给开发商",
+                details={"code": "not_possible"},
+            ) from None
 
     return acknowledged
