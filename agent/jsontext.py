@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from agent import courtesy
 from agent.events import Json
 
 MAX_DEPTH = 32
@@ -127,7 +128,7 @@ def write_readable(value: Json) -> str:
 def _member(value: Json) -> str:
     if not isinstance(value, list) or not value or not isinstance(value[0], dict | list):
         return _compact.encode(value)
-    return "[\n    " + ",\n    ".join(map(_compact.encode, value)) + "\n  ]"
+    return "[\n    " + ",\n    ".join(map(_compact.encode, courtesy.politely(value))) + "\n  ]"
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from agent import pulse
+from agent import courtesy, pulse
 from agent.clock import Clock
 from agent.dispatch.filling import load
 from agent.dispatch.judgement import (
@@ -63,6 +63,19 @@ class Exchange:
         """Send a claimed message. Expiry and stop are looked at immediately before the first byte."""
         pulse.beat()
         crash_point("dispatch.after_claim")
+        with courtesy.turn(at_once=draft.interactive):
+            request = self._encoded(head, draft, ids, expired)
+            if not isinstance(request, Request):
+                return request
+            response = self._send(draft, request)
+        if not isinstance(response, Response):
+            return response
+        with courtesy.turn(at_once=draft.interactive):
+            return self._judged(head, draft, ids, request, response)
+
+    def _encoded(
+        self, head: Head, draft: Draft, ids: Mapping[str, str], expired: Callable[[], bool]
+    ) -> Request | Withdraw | Interrupted | Expired:
         try:
             request = self.adapter.encode(self._loaded(head, draft), ids, self.clock.now())
             self.transport.prepare(request.url)
@@ -76,10 +89,7 @@ class Exchange:
             return Interrupted()
         if expired():
             return Expired()
-        response = self._send(draft, request)
-        if isinstance(response, Response):
-            return self._judged(head, draft, ids, request, response)
-        return response
+        return request
 
     def _loaded(self, head: Head, draft: Draft) -> Draft:
         """With its files; only while it is sealed, since they are large."""
@@ -118,16 +128,18 @@ class Exchange:
         """Send a harmless transaction (an inquiry, a probe): its judged answer, or why there is none."""
         pulse.beat()
         try:
-            request = self.adapter.encode(draft, ids, self.clock.now())
-            self.transport.prepare(request.url)
-            response = self.transport.send(request)
+            with courtesy.turn(at_once=draft.interactive):
+                request = self.adapter.encode(draft, ids, self.clock.now())
+                self.transport.prepare(request.url)
+                response = self.transport.send(request)
             self.skew.note(response.headers, self.clock.now())
         except (NotSent, MaybeSent, ConfigurationError) as error:
             return error
         except Exception:  # noqa: BLE001 - what was asked about stays undecided
             return defect("ask", draft.transaction)
         try:
-            return self.adapter.interpret(draft, ids, response)
+            with courtesy.turn(at_once=draft.interactive):
+                return self.adapter.interpret(draft, ids, response)
         except (AnswerRejected, CryptoError) as error:
             self.transport.drop(request.url)
             return error

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
-from agent import pulse
+from agent import courtesy, pulse
 from agent.clock import Clock
 from agent.disk import reason
 from agent.errors import AgentError, StoreError, SubmissionInvalid
@@ -158,7 +158,8 @@ class FolderIntake:
         """Prepare what was taken; false when a file cannot be read now."""
         while self._unread:
             try:
-                item = self._preparer.item(self._unread[0])
+                with courtesy.first():
+                    item = self._preparer.item(self._unread[0])
             except SourceError as error:
                 self._give_back(len(self._queue), self._unread[0], error)
                 return False
@@ -223,7 +224,7 @@ class FolderIntake:
 
     def _store(self, items: list[Item]) -> list[tuple[NewSubmission, Accepted]]:
         crash_point("intake.before_commit")
-        with self.outbox.write() as tx:
+        with courtesy.first(), self.outbox.write() as tx:
             receipts = [(new, tx.accept(new)) for item in items for new in item.prepared]
         crash_point("intake.after_commit")
         return receipts
@@ -325,6 +326,7 @@ class FolderIntake:
         frame = job.frame() or {}
         if "failed" in frame:
             log.error("reader process failed", folder=self.folder, reason=frame["failed"])
+        courtesy.give_way()
         try:
             with self.outbox.write() as tx:
                 progress = job.store(tx, frame)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from agent import courtesy
 from agent.events import Forget, Identifier
 from agent.outbox.model import SealedFacts
 from agent.outbox.sealed import Border
@@ -57,7 +58,7 @@ def seal(border: Border, system: str, identifiers: Iterable[Identifier]) -> Seal
     groups: dict[tuple[str, Key], bytes] = {}
     words: set[tuple[bytes, bytes]] = set()
     rows: list[tuple[bytes, bytes, bytes, bytes]] = []
-    for fact in identifiers:
+    for fact in courtesy.politely(identifiers):
         group = groups.get((fact.kind, fact.key))
         if group is None:
             group = groups[fact.kind, fact.key] = _group_key(border, system, fact.kind, fact.key)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from agent import courtesy
 from agent.events import Json, JsonObject
 from agent.outbox.explaining import Blocker, choices, meanwhile, sentence
 from agent.outbox.model import FINAL, State
@@ -153,7 +154,7 @@ def _rows(story: Story) -> list[JsonObject]:
         return []
     told: dict[tuple[str, int], JsonObject] = {}
     for part in listed:
-        for row in _rows_of(part):
+        for row in courtesy.politely(_rows_of(part)):
             # a row that a later message brought once more stands as that message left it
             told[part.transaction, row["index"]] = row
     return list(told.values())

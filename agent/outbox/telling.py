@@ -10,6 +10,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from typing import Any
 
+from agent import courtesy
 from agent.events import JsonObject
 from agent.outbox.explaining import Blocker
 from agent.outbox.model import FINAL, AttemptState, State
@@ -68,7 +69,7 @@ class Teller:
     def _parts(self, number: int, *, final: bool) -> list[Part]:
         """The messages; of batches the answers without their lists, which say again what the rows say."""
         messages = self._all("result_messages", number)
-        parts = (self._part(message, final=final) for message in messages)
+        parts = (self._part(message, final=final) for message in courtesy.politely(messages, 4))
         return [_headed(part) if len(messages) > 1 else part for part in parts]
 
     def _part(self, row: Row, *, final: bool) -> Part:

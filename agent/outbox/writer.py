@@ -1,4 +1,7 @@
-"""The one writer: who may write next, and the transaction around what it writes."""
+"""The one writer: who may write next, and the transaction around what it writes.
+
+Whoever holds it goes first (:mod:`agent.courtesy`): everybody else may be waiting for it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from agent import courtesy
 from agent.errors import StoreError
 from agent.faults import crash_point
 from agent.outbox.connection import translated
@@ -78,7 +82,7 @@ class Writer:
         called after the commit, before the next writer is let in."""
         self._gate.enter(urgent=urgent)
         try:
-            with translated():
+            with translated(), courtesy.first():
                 self.connection.execute("BEGIN IMMEDIATE")
                 try:
                     yield

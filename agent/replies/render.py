@@ -13,7 +13,7 @@ import io
 from collections.abc import Callable, Mapping
 from html import escape
 
-from agent import jsontext
+from agent import courtesy, jsontext
 from agent.events import Json, JsonObject
 
 
@@ -42,7 +42,7 @@ def _element(name: str, value: Json) -> str:
     if isinstance(value, Mapping):
         inner = "".join(_element(str(key), child) for key, child in value.items())
     elif isinstance(value, list):
-        inner = "".join(_element("item", child) for child in value)
+        inner = "".join(_element("item", child) for child in courtesy.politely(value))
     else:
         inner = escape(_printable(_text(value)), quote=False)
     return f"<{name}>{inner}</{name}>"
@@ -59,7 +59,7 @@ def _ini(result: JsonObject) -> str:
     if isinstance(data, Mapping):
         lines += ["", "[data]", *_ini_lines(data)]
     for member, section in (("rows", "row"), ("errors", "error"), ("warnings", "warning")):
-        for number, row in enumerate(result.get(member) or [], start=1):
+        for number, row in enumerate(courtesy.politely(result.get(member) or []), start=1):
             lines += ["", f"[{section}.{number}]", *_ini_lines(row)]
     return "\r\n".join(lines) + "\r\n"
 
@@ -75,7 +75,7 @@ def _csv(result: JsonObject) -> str:
     for key, value in scalars.items():
         out.write(f"#{key}={_one_line(value)}\r\n")
     table = result.get("rows") or result.get("errors") or []
-    rows = [_flat(row) for row in table]
+    rows = [_flat(row) for row in courtesy.politely(table)]
     columns = list(dict.fromkeys(key for row in rows for key in row))
     if columns:
         writer = csv.DictWriter(out, columns, lineterminator="\r\n", restval="")

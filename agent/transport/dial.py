@@ -9,6 +9,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from agent import courtesy
 from agent.clock import Clock
 from agent.errors import ConfigurationError, NotSent
 from agent.transport.base import TransportSettings
@@ -34,6 +35,7 @@ class Dialer:
         is bounded by the operating system's resolver. Without TLS a proxy is no tunnel: it wants
         each request's whole URL (RFC 9112, 3.2.2).
         """
+        courtesy.passed()
         deadline = Deadline(self._clock, self._settings.connect_s)
         connection = _connect(self.proxy.origin if self.proxy else origin, deadline)
         if origin.scheme == "http":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from agent import courtesy
 from agent.clock import Clock
 from agent.events import Request, Response
 from agent.faults import crash_point
@@ -83,6 +84,7 @@ class HttpTransport:
         stage = "send"
         try:
             transmit(connection.socket, message, deadline)
+            courtesy.passed()
             crash_point("transport.after_send")
             stage = "answer"
             answer = receive(connection.socket, request.method, deadline, self._settings.answer_bytes)

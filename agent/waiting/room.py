@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
-from agent import pulse
+from agent import courtesy, pulse
 from agent.clock import Clock
 from agent.config.device_model import UnaskedConfig
 from agent.devices.cards.model import from_payload
@@ -122,7 +122,7 @@ class WaitingRoom:
     # -- events -------------------------------------------------------------------------------------
     def deliver(self, event: Event) -> ScanVerdict:
         """Take one event. Raises StoreError and OSError, after which the same event may be given again."""
-        with self._lock:
+        with courtesy.first(), self._lock:
             if self._known(event):
                 return ScanVerdict.TAKEN
             code = self._code(event)

@@ -5,6 +5,7 @@ import sys
 import pytest
 import structlog
 
+from agent import courtesy
 from agent.errors import StoreFull
 from agent.intake import heavy, preparing
 from agent.intake.frames import frames_of, write_frame
@@ -91,6 +92,15 @@ def test_a_large_file_is_read_by_the_helper_and_stored_whole_and_in_order(large)
     assert set(states(large)) == {State.READY}
     assert large.result(1)["total"] == ROWS
     assert large.archived() == ["fees.csv"]
+
+
+def test_each_part_of_it_gives_way_to_a_till_before_it_is_stored(large, monkeypatch):
+    gave_way = []
+    monkeypatch.setattr(courtesy, "give_way", lambda: gave_way.append(courtesy._here.first))
+    large.look_until_helped(lambda: finished(large))
+    assert large.transactions() == ["GYU102"] * BATCHES
+    assert len(gave_way) > BATCHES
+    assert not any(gave_way)
 
 
 def test_its_lane_is_woken_though_nothing_else_was_dropped(large):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from agent import courtesy
 from agent.clock import ManualClock
 from agent.config.device_model import UnaskedConfig
 from agent.crypto.at_rest import generate
@@ -181,6 +182,24 @@ def test_a_scan_whose_reading_the_stop_cut_short_leaves_the_wait_for_the_next_st
     house.room.speakers = {"jiangxi": Speaker(house.adapter, None, "jiangxi")}
     assert house.scan(CARD) is ScanVerdict.TAKEN
     assert [message.state for message in house.outbox.messages_of(accepted.submission)] == ["ready"]
+
+
+def test_a_scan_is_read_before_whatever_is_done_in_bulk(house: House) -> None:
+    seen: list[bool] = []
+
+    class Reading:
+        def prepare(self, submission: Submission, now: datetime) -> Submission:
+            seen.append(courtesy._here.first)
+            return submission
+
+        def close(self) -> None:
+            """Nothing was opened."""
+
+    house.drop("CX003", "esscard", {})
+    house.room.speakers = {"jiangxi": Speaker(house.adapter, Reading(), "jiangxi")}
+    assert house.scan(CARD) is ScanVerdict.TAKEN
+    assert seen == [True]
+    assert not courtesy._here.first
 
 
 def test_what_arrives_unasked_is_a_file_and_the_person_hears_that_nobody_waits(house: House) -> None:
