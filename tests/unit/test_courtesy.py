@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -40,13 +41,14 @@ class Asked(threading.Event):
 
 
 @pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
     """Another thread goes first all the while; tells how often the test's thread gave way."""
     way = courtesy._Way()
     way.enter()
     way.free = Asked()
     monkeypatch.setattr(courtesy, "_way", way)
-    return way.free
+    yield way.free
+    way.leave()
 
 
 @pytest.fixture
@@ -97,6 +99,17 @@ def test_long_work_gets_on_though_somebody_goes_first_without_end(alone, monkeyp
         long_work.start()
         long_work.join(SOON_S)
         assert not long_work.is_alive()
+
+
+def test_who_computes_lets_go_of_the_interpreter_sooner_while_somebody_goes_first(alone):
+    usual_s = sys.getswitchinterval()
+    with courtesy.first():
+        with courtesy.first():
+            pass
+        assert sys.getswitchinterval() == pytest.approx(courtesy.HURRY_S)
+        courtesy.passed()
+        assert sys.getswitchinterval() == pytest.approx(usual_s)
+    assert sys.getswitchinterval() == pytest.approx(usual_s)
 
 
 def test_two_who_go_first_are_both_let_pass(alone):
