@@ -41,6 +41,7 @@ class Size:
     rows: int = 100_000
     scans: int = 500
     payments: int = 200
+    tills: int = 3
 
 
 QUICK = Size(
@@ -55,6 +56,7 @@ QUICK = Size(
     rows=3_000,
     scans=200,
     payments=15,
+    tills=1,
 )
 
 
@@ -129,17 +131,29 @@ class Bench:
         return series
 
     def till(self) -> Series:
-        """From a scan to the first byte of its payment, milliseconds, by phase and way. One run: it has
-        hundreds of each."""
-        self.say("till")
+        """From a scan to the first byte of its payment, milliseconds, by phase and way: of each round the
+        payments' number, p50, p99 and most. Each round has hundreds of each kind, and takes minutes."""
+        series: Series = {}
+        for _ in self._rounds("till", self.size.tills):
+            for (phase, way), millis in self._till().items():
+                told = {
+                    "payments": float(len(millis)),
+                    "p50": percentile(millis, 0.50),
+                    "p99": percentile(millis, 0.99),
+                    "most": max(millis),
+                }
+                for name, value in told.items():
+                    series.setdefault(f"{phase} {way} {name}", []).append(value)
+        return series
+
+    def _till(self) -> till_run.Taken:
         rows = self.size.rows
         with self._scratch() as scratch, ministry(self.keys, rows, 0) as bulk:
             till_keys = till.make_keys(scratch / "keys")
             with till_platform(scratch / "keys") as platform, virtual_scanner() as gun:
                 shop = install_shop(scratch, bulk.url, self.keys, platform.url, till_keys, gun)
                 peers = till_run.Peers(bulk, platform)
-                taken = till_run.latencies(shop, peers, self.size.payments, rows)
-        return {f"{phase} {way}": millis for (phase, way), millis in taken.items()}
+                return till_run.latencies(shop, peers, self.size.payments, rows)
 
     def starts(self) -> Series:
         """Start of the process to first byte: with one file in the inbox, and with a backlog."""
@@ -182,9 +196,10 @@ class Bench:
         with platform(0) as peer, self._station(plain.SYSTEM, peer) as station:
             return syncs_per_message(station, peer, self.size.slow)
 
-    def _rounds(self, name: str) -> Iterator[int]:
-        for number in range(self.size.rounds):
-            self.say(f"{name}: round {number + 1} of {self.size.rounds}")
+    def _rounds(self, name: str, times: int = 0) -> Iterator[int]:
+        times = times or self.size.rounds
+        for number in range(times):
+            self.say(f"{name}: round {number + 1} of {times}")
             yield number
 
     def _bare(

@@ -97,3 +97,18 @@ def test_only_syncs_within_the_run_are_counted_and_by_what_is_synced(tmp_path: P
     )
     counted = count_syncs(trace, 100, 200, data, messages=2)
     assert counted == {"database": 1.0, "folder results": 1.0, "file in results": 0.5}
+
+
+def test_a_till_is_judged_by_the_median_of_its_rounds() -> None:
+    rounds = {"payments": [200.0, 210.0, 220.0], "p50": [9.0, 10.0, 11.0], "most": [50.0, 60.0, 300.0]}
+
+    def told(*p99: float) -> dict[str, object]:
+        series = {f"upload scanner {name}": values for name, values in {**rounds, "p99": list(p99)}.items()}
+        return {"machine": "a machine", "rounds": 3, "till": series}
+
+    (target,) = targets(told(40.0, 60.0, 250.0))
+    assert (target.name, target.measured) == ("scan to first byte of ST007, upload scanner p99", 60.0)
+    assert target.reached
+    assert not targets(told(40.0, 61.0, 62.0))[0].reached
+    (line,) = [line for line in text(told(40.0, 60.0, 250.0)).splitlines() if line.startswith("upload")]
+    assert line.split() == ["upload", "scanner", "630", "10.0", "60.0", "40", "60", "250", "300.0"]
