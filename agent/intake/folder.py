@@ -23,11 +23,12 @@ from agent.intake.control_files import ControlFiles
 from agent.intake.heavy import HeavyReader, Job
 from agent.intake.items import Item, passing
 from agent.intake.preparing import Preparer
+from agent.intake.stored import Stored, lanes_with_work
 from agent.intake.waiting import Waiting
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
-from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt
+from agent.outbox.model import Accepted, NewSubmission, Receipt
 from agent.sources.base import Claimed, ClaimKind, Source, SourceError
 from agent.sources.beside import Beside
 from agent.submissions import ReadingRules, in_sequence
@@ -36,8 +37,6 @@ log = get_logger("agent.intake")
 
 BATCH = 64
 RETRY_S = 2.0
-
-Stored = Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
 
 
 @dataclass(slots=True)
@@ -263,12 +262,7 @@ class FolderIntake:
         return bool(past)
 
     def _tell(self, receipts: list[tuple[NewSubmission, Accepted]]) -> None:
-        lanes: set[LaneKey] = set()
-        for new, accepted in receipts:
-            if accepted.receipt is Receipt.STORED and not new.faults:
-                self.lifetimes.note(accepted.submission, new.valid_until)
-                lanes |= {LaneKey(new.system, draft.lane, draft.parallel) for draft in new.drafts}
-        self.stored(receipts, lanes)
+        self.stored(receipts, lanes_with_work(receipts, self.lifetimes))
 
     def _leave(self, item: Item, waiting: list[tuple[NewSubmission, Accepted]], accepted: bool) -> None:
         """A file is done with, unless submissions of it wait for files that they name."""

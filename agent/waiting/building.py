@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from agent.devices.building import code_tables
+from agent.intake.stored import Stored
 from agent.waiting.feedback import Feedback
-from agent.waiting.room import Speaker, Stored, WaitingRoom
+from agent.waiting.room import Speaker, WaitingRoom
 from agent.waiting.stations import Stations
 
 if TYPE_CHECKING:

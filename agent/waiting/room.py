@@ -23,10 +23,11 @@ from agent.events import Event, EventKind, Proofs, Reading, WaitItem
 from agent.faults import crash_point
 from agent.hookspecs import Preparation, ProtocolAdapter
 from agent.intake.awaiting import completed, submission_of
+from agent.intake.stored import Stored, lanes_with_work
 from agent.lifetimes import Lifetimes
 from agent.logs import get_logger
 from agent.outbox.base import Outbox
-from agent.outbox.model import Accepted, LaneKey, NewSubmission, Receipt, Settled, State, WaitView
+from agent.outbox.model import Accepted, NewSubmission, Settled, State, WaitView
 from agent.waiting.counting import Judged, Tally
 from agent.waiting.feedback import Feedback
 from agent.waiting.keeping import code_content, keep
@@ -39,8 +40,6 @@ CARD: Final = "card"
 LOOK_S: Final = 1.0
 RETRY_S: Final = 2.0
 _NEW: Final = Code((UNKNOWN,), "")
-
-Stored = Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,12 +275,7 @@ class WaitingRoom:
         return self.outbox.scan_known(event.id)
 
     def _told(self, receipts: list[tuple[NewSubmission, Accepted]]) -> None:
-        lanes: set[LaneKey] = set()
-        for new, accepted in receipts:
-            if accepted.receipt is Receipt.STORED and not new.faults:
-                self.lifetimes.note(accepted.submission, new.valid_until)
-                lanes |= {LaneKey(new.system, draft.lane, draft.parallel) for draft in new.drafts}
-        self.stored(receipts, lanes)
+        self.stored(receipts, lanes_with_work(receipts, self.lifetimes))
 
     def _tell(self, station: str, source: str, kind: str, verdict: str, says: str) -> None:
         self.feedback.tell(self.clock.now(), station, source, kind, verdict, says)

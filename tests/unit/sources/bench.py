@@ -78,6 +78,12 @@ class Bench:
             got += more
         return got
 
+    def until_hinted(self) -> None:
+        """Until there is a hint to be taken in; the source's own probe, taken in already, may wake it too."""
+        while self.source.due_in() > 0:
+            assert self.source.wakeup.wait(HINT_S), "no hint came"
+            self.source.wakeup.clear()
+
     def look(self, seconds: float = 0.0, limit: int = 100) -> list[Claimed]:
         self.wind(seconds)
         return self.source.take(limit)

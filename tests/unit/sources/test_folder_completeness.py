@@ -91,8 +91,7 @@ def test_due_in_tells_when_a_file_will_have_settled(tmp_path: Path) -> None:
     with running(tmp_path) as bench:
         bench.source.take(1)
         bench.write("a.json")
-        assert bench.source.wakeup.wait(10)
-        assert bench.source.due_in() == 0
+        bench.until_hinted()
         assert bench.source.take(1) == []
         bench.wind(0.3)
         assert bench.source.due_in() == pytest.approx(0.2)
