@@ -16,7 +16,7 @@ from typing import Final
 from agent import pulse
 from agent.clock import Clock
 from agent.errors import ControlError, StoreError, SubmissionInvalid
-from agent.events import Event, EventKind, JsonObject, Schedule, Submission, Watched
+from agent.events import Duty, Event, EventKind, JsonObject, Schedule, Submission, Watched
 from agent.faults import crash_point
 from agent.hookspecs import ProtocolAdapter
 from agent.intake.prepare import digest
@@ -52,6 +52,7 @@ class Scheduler:
     _due_at: dict[Key, float] = field(default_factory=dict, init=False)
     _look_at: dict[str, float] = field(default_factory=dict, init=False)
     _looked: set[str] = field(default_factory=set, init=False)
+    _unplanned: set[tuple[str, str]] = field(default_factory=set, init=False)
 
     def __post_init__(self) -> None:
         self._schedules = {
@@ -152,7 +153,9 @@ class Scheduler:
         with self.outbox.write() as tx:
             for duty in adapter.duties(tx.history(system), watched):
                 if duty.submission is not None:
-                    new = self._new(system, duty.submission)
+                    new = self._planned(system, duty)
+                    if new is None:
+                        continue
                     accepted = tx.begin_run(duty.name, new)
                     if accepted is None:
                         continue
@@ -165,6 +168,20 @@ class Scheduler:
         for new, accepted in begun:
             log.info("duty begun", system=system, transaction=new.transaction)
             self._tell(new, accepted)
+
+    def _planned(self, system: str, duty: Duty) -> NewSubmission | None:
+        """What one duty is to send; None for one that cannot be planned, which holds up no other. The log is
+        told once."""
+        try:
+            new = self._new(system, duty.submission) if duty.submission is not None else None
+        except SubmissionInvalid as error:
+            if (system, duty.name) not in self._unplanned:
+                fields = [fault.field or fault.pointer for fault in error.faults]
+                log.error("duty cannot be planned", system=system, duty=duty.name, fields=fields)
+            self._unplanned.add((system, duty.name))
+            return None
+        self._unplanned.discard((system, duty.name))
+        return new
 
     # -- by a person ----------------------------------------------------------------------------
     def run_now(

@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Final
 
 from agent.catalog import Catalog, TransactionSpec, examine, normalise
+from agent.catalog.checks import MISSING
 from agent.catalog.spelling import find
 from agent.catalog.values import is_absent
 from agent.clock import BEIJING
+from agent.errors import Fault, SubmissionInvalid
 from agent.events import SLOT, Draft, Hold, Json, JsonObject, Plan, Scope, Submission
 from agent.protocol.drafts import drafts_of
 from agent.protocol.judging import judge, readable_part
@@ -30,7 +32,8 @@ OWN_MEMBERS: Final = ("operatorid", "aae139")
 """What a HIS may say beside the document's fields where those do not have it: whose till it is, and
 whether the person is insured elsewhere. Not sent."""
 
-SIGNING: Final = ("ST001", "ST002")
+SIGN_IN: Final = "ST001"
+SIGNING: Final = (SIGN_IN, "ST002")
 TILL: Final = "till"
 _ITEM_FIELDS: Final = (
     "prescribetime",
@@ -53,7 +56,13 @@ def plan(catalog: Catalog, submission: Submission, today: datetime, settings: Se
     whole = {**with_defaults(spec, given, settings, today), **scan.values}
     later = {code: {SLOT: code} for code in (*late, *scan.unread)}
     day = today.astimezone(BEIJING).date()
-    judged = judge(spec, {**whole, **later}, day, RULES, skipped=settings.skip_rules, slots=True)
+    odd = _odd_beside(catalog, spec, submission.data)
+    try:
+        judged = judge(spec, {**whole, **later}, day, RULES, skipped=settings.skip_rules, slots=True)
+    except SubmissionInvalid as error:
+        raise SubmissionInvalid((*error.faults, *odd)) from None
+    if odd:
+        raise SubmissionInvalid(odd)
     body = {**judged.data, **dict.fromkeys(later, "")}
     till = _till(spec, submission.data, body, settings)
     return Plan(
@@ -79,9 +88,24 @@ def scopes(catalog: Catalog, submission: Submission, settings: Settings) -> tupl
     return _with_till(spec, found, _till(spec, data, readable, settings)) if found else ()
 
 
+def _own(spec: TransactionSpec) -> list[str]:
+    """What may be said beside this transaction's fields."""
+    return [code for code in OWN_MEMBERS if all(field.code != code for field in spec.request)]
+
+
+def _odd_beside(catalog: Catalog, spec: TransactionSpec, data: JsonObject) -> tuple[Fault, ...]:
+    """Faults of what was said beside the fields: it names a till, which has to sign in with just that."""
+    own = _own(spec)
+    beside = {
+        key: value for key, value in data.items() if key.strip().lower() in own and not is_absent(value)
+    }
+    faults = examine(catalog.transaction(SIGN_IN), beside).faults
+    return tuple(fault for fault in faults if fault.field in own and fault.rule != MISSING.rule)
+
+
 def _given(spec: TransactionSpec, data: JsonObject) -> JsonObject:
     """What the HIS said in the document's fields, items completed by their prescription (S23)."""
-    own = [code for code in OWN_MEMBERS if all(field.code != code for field in spec.request)]
+    own = _own(spec)
     given = {key: value for key, value in data.items() if key.strip().lower() not in own}
     details = find(given, "orderdata")
     if not isinstance(details, dict):

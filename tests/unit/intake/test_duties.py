@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from agent.clock import ManualClock
 from agent.crypto.at_rest import generate
+from agent.errors import SubmissionInvalid
 from agent.events import Draft, Duty, Forget, History, Identifier, Plan, Submission, Watched
 from agent.intake.schedules import Scheduler
 from agent.outbox.store import SqliteOutbox
+from tests.contract.outbox_world import FAULT
 from tests.unit.dispatch.scripted import PAY, Platform
 
 EVERY_S = 2.0
@@ -38,6 +41,8 @@ class Dutiful(Platform):
         return tuple(Duty(f"pay {one}", Submission("alpha", PAY, "", {}), forgotten=(paid,)) for one in owed)
 
     def plan(self, submission: Submission, today: object) -> Plan:
+        if submission.data:
+            raise SubmissionInvalid([FAULT])
         return Plan((Draft(PAY, "AK-1", {}),), {})
 
 
@@ -73,6 +78,25 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     built = Bench(tmp_path)
     yield built
     built.outbox.close()
+
+
+def test_a_duty_that_cannot_be_planned_holds_up_no_other_and_is_logged_once(bench: Bench) -> None:
+    whole = bench.plugin.duties
+
+    def duties(history: History, watched: Watched) -> tuple[Duty, ...]:
+        odd = Duty(
+            "odd", Submission("alpha", PAY, "", {"aae139": "2"}), forgotten=(Forget("owed", ("till",), "D1"),)
+        )
+        return (odd, *whole(history, watched))
+
+    bench.plugin.duties = duties  # type: ignore[method-assign]
+    bench.owe()
+    with structlog.testing.capture_logs() as logged:
+        assert [bench.tick(), bench.tick(EVERY_S), bench.tick(EVERY_S)] == [1, 1, 1]
+    told = [
+        (entry["duty"], entry["fields"]) for entry in logged if entry["event"] == "duty cannot be planned"
+    ]
+    assert told == [("odd", ["akb020"])]
 
 
 def test_what_a_fact_demands_is_done_once_and_the_fact_goes_with_it(bench: Bench) -> None:

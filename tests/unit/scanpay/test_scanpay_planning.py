@@ -95,6 +95,23 @@ def test_what_says_whose_till_it_is_never_reaches_the_wire() -> None:
     assert b"aae139" not in sent
 
 
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [({"aae139": "2"}, "table"), ({"operatorid": "9" * 65}, "length"), ({"AAE139": ["1"]}, "type")],
+)
+def test_what_says_whose_till_it_is_is_judged_like_the_field_that_signs_in(
+    said: JsonObject, rule: str
+) -> None:
+    (code,) = said
+    with pytest.raises(SubmissionInvalid) as refused:
+        draft("ST010", {**REFUND, **said})
+    (fault,) = refused.value.faults
+    assert (fault.pointer, fault.rule) == (f"/{code}", rule)
+    with pytest.raises(SubmissionInvalid) as both:
+        draft("ST010", {**REFUND, **said, "orderid": ""})
+    assert [one.field for one in both.value.faults] == ["orderid", code.lower()]
+
+
 def test_signing_in_and_out_hold_the_till_alone_and_all_else_shares_it() -> None:
     holds = {}
     for transaction, data in (
