@@ -18,6 +18,7 @@ from plugins.scanpay.orders import (
     AT,
     BOOKING,
     MEMO,
+    RECONCILED,
     UNSENT,
     Order,
     State,
@@ -120,7 +121,8 @@ def unfinished(history: History, hospcode: str, cycle: str) -> Iterator[Fault]:
         yield _fault("busicycleno", "disputed", "账期内还有有争议的订单，请先取消（ST100）或核实")
     if any(order.orderid in waiting for order in orders):
         yield _fault("busicycleno", "not_acknowledged", "账期内还有未确认记账的支付，不能签退")
-    if orders and not is_clean(history, hospcode, cycle):
+    compared = history.value(RECONCILED, (hospcode, cycle)) is not None
+    if (orders or compared) and not is_clean(history, hospcode, cycle):
         yield _fault("busicycleno", "not_reconciled", "账期还没有对平账（ST099），不能签退")
 
 

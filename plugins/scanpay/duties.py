@@ -17,7 +17,16 @@ from plugins.scanpay.bodies import LOCAL, Till
 from plugins.scanpay.claiming import unfinished
 from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, waiting
 from plugins.scanpay.keeping import name_of
-from plugins.scanpay.orders import BOOKING, Cycle, Order, State, has_known_differences, open_cycles, order_of
+from plugins.scanpay.orders import (
+    BOOKING,
+    Cycle,
+    Order,
+    State,
+    has_known_differences,
+    is_clean,
+    open_cycles,
+    order_of,
+)
 from plugins.scanpay.settings import SYSTEM, Settings
 
 EVERY_S: Final = 1.0
@@ -151,14 +160,12 @@ def _closing(history: History, cycle: Cycle, now: datetime, hospcode: str) -> It
 
 
 def _next_step(history: History, number: str, hospcode: str) -> str:
-    """ST002 once nothing keeps the cycle open; ST099 first, where only that is missing. What differs then
+    """ST002 after a clean ST099, also where the agent knows of no order: the platform may. What differs
     waits for a person, and is not asked for again until an order has changed. "": nothing to do."""
     wrong = {fault.rule for fault in unfinished(history, hospcode, number)}
-    if not wrong:
-        return "ST002"
-    if wrong == {"not_reconciled"} and not has_known_differences(history, hospcode, number):
-        return "ST099"
-    return ""
+    if wrong - {"not_reconciled"} or has_known_differences(history, hospcode, number):
+        return ""
+    return "ST002" if is_clean(history, hospcode, number) else "ST099"
 
 
 def _submission(transaction: str, data: JsonObject, now: datetime) -> Submission:

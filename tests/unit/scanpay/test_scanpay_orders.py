@@ -570,6 +570,12 @@ def test_a_cycle_is_not_signed_out_while_an_order_of_it_is_open(
     assert [fault.rule for fault in forced.warnings] == ([rule] if rule else [])
 
 
+def test_open_differences_keep_a_cycle_open_also_where_this_agent_knows_of_no_order_in_it() -> None:
+    differs, clean = compared("open 1", fingerprint([])), compared("clean", fingerprint([]))
+    assert refused("ST002", SIGN_OUT, *differs) == ["not_reconciled"]
+    assert refused("ST002", SIGN_OUT, *clean) == refused("ST002", SIGN_OUT) == []
+
+
 # -- duties -------------------------------------------------------------------------------------------------
 def due(*facts: Identifier, **how: Any) -> list[str]:
     return [duty.submission.transaction for duty in all_due(*facts, **how) if duty.submission]
@@ -622,10 +628,9 @@ def compared(state: str, over: str) -> tuple[Identifier, ...]:
 
 
 def test_a_cycle_is_signed_out_at_its_hour_once_nothing_keeps_it_open() -> None:
-    assert due(*OPENED, at=NIGHT, sign_out_at="23:30") == ["ST002"]
-    assert due(*OPENED, at=NIGHT - timedelta(minutes=1), sign_out_at="23:30") == []
-    assert due(*OPENED, at=NIGHT) == []
     clean = (*paid_order().facts(), *compared("clean", fingerprint([paid_order()])))
+    assert due(*OPENED, *clean, at=NIGHT - timedelta(minutes=1), sign_out_at="23:30") == []
+    assert due(*OPENED, *clean, at=NIGHT) == []
     assert due(*OPENED, *clean, at=NIGHT, sign_out_at="23:30") == ["ST002"]
     closed = replace(CYCLE_1, open=False).facts()
     assert due(*closed, *clean, at=NIGHT, sign_out_at="23:30") == []
@@ -638,6 +643,15 @@ def test_a_cycle_that_only_lacks_its_reconciliation_is_reconciled_first() -> Non
     assert due(*OPENED, *paid, *stale, at=NIGHT, sign_out_at="23:30") == ["ST099"]
     differs = compared("open 1", "other orders")
     assert due(*OPENED, *paid, *differs, at=NIGHT, sign_out_at="23:30") == ["ST099"]
+
+
+def test_a_cycle_without_an_order_of_this_agent_is_signed_out_after_a_clean_reconciliation_only() -> None:
+    """The platform may have a payment in it that this agent does not know of."""
+    assert due(*OPENED, at=NIGHT, sign_out_at="23:30") == ["ST099"]
+    clean = compared("clean", fingerprint([]))
+    assert due(*OPENED, *clean, at=NIGHT, sign_out_at="23:30") == ["ST002"]
+    differs = compared("open 1", fingerprint([]))
+    assert due(*OPENED, *differs, at=NIGHT, sign_out_at="23:30") == []
 
 
 def test_differences_over_the_same_orders_wait_for_a_person() -> None:
@@ -658,13 +672,17 @@ def test_a_closing_that_came_to_nothing_is_tried_again_after_a_while() -> None:
         at = (NIGHT - ago).isoformat()
         return Identifier(duties.TRIED, (HOSPCODE, transaction), at, "C1")
 
-    for transaction, facts in (("ST002", ()), ("ST099", paid_order().facts())):
+    for transaction, facts in (
+        ("ST002", compared("clean", fingerprint([]))),
+        ("ST099", paid_order().facts()),
+    ):
         short = tried(transaction, timedelta(minutes=9))
         long = tried(transaction, timedelta(minutes=10))
         assert due(*OPENED, *facts, short, at=NIGHT, sign_out_at="23:30") == []
         assert due(*OPENED, *facts, long, at=NIGHT, sign_out_at="23:30") == [transaction]
     looked = Identifier(duties.CLOSING, (HOSPCODE,), (NIGHT - timedelta(seconds=9)).isoformat(), "C1")
-    assert due(*OPENED, looked, at=NIGHT, sign_out_at="23:30") == []
+    clean = compared("clean", fingerprint([]))
+    assert due(*OPENED, *clean, looked, at=NIGHT, sign_out_at="23:30") == []
 
 
 # -- orders whose message ended without an outcome ----------------------------------------------------------
