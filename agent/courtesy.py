@@ -78,6 +78,20 @@ def passed() -> None:
         _way.leave()
 
 
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Within the block the calling thread waits for somebody else, a device or a person perhaps; if it went
+    first before, it goes first after it."""
+    goes_on = _here.first
+    passed()
+    try:
+        yield
+    finally:
+        if goes_on:
+            _way.enter()
+            _here.first = True
+
+
 def give_way() -> None:
     """Let those pass who go first; does nothing for a thread that goes first itself."""
     if not (_way.free.is_set() or _here.first):

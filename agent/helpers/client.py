@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
+from agent import courtesy
 from agent.backoff import Backoff
 from agent.clock import Clock
 from agent.errors import HelperDied, HelperError, HelperRefused, HelperUnavailable
@@ -46,7 +47,7 @@ class HelperProcess:
         Raises HelperUnavailable before the call was made, HelperTimedOut or HelperDied when its
         effect is not known, HelperRefused when the helper answered with an error.
         """
-        with self._lock:
+        with courtesy.waiting(), self._lock:
             run = self._running()
             self._calls += 1
             try:

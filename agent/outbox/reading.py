@@ -50,11 +50,13 @@ DAMAGED = "(damaged)"
 class Reader:
     connection: sqlite3.Connection
     border: Border
+    polite: bool = False
+    """Others go first while it tells results: only where none of them waits for this reader."""
     _lock: threading.Lock = field(default_factory=threading.Lock, init=False)
     _teller: Teller = field(init=False)
 
     def __post_init__(self) -> None:
-        self._teller = Teller(self.connection, self.border)
+        self._teller = Teller(self.connection, self.border, self.polite)
 
     @contextmanager
     def _snapshot(self) -> Iterator[None]:

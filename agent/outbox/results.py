@@ -64,8 +64,8 @@ class Story:
     awaits: str = ""
 
 
-def compose(story: Story) -> JsonObject:
-    """The result's JSON object."""
+def compose(story: Story, *, polite: bool = False) -> JsonObject:
+    """The result's JSON object. ``polite``: others go first meanwhile."""
     decisive = _decisive(story)
     faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
     told = sentence(story.state, story.replaced_by, faults, story.blockers, story.expired_says)
@@ -82,7 +82,7 @@ def compose(story: Story) -> JsonObject:
         "code": decisive.code if decisive else "",
         "message": told or (decisive.message if decisive else "") or _meanwhile(story),
         "data": decisive.data if decisive else {},
-        "rows": _rows(story),
+        "rows": _rows(story, polite=polite),
         "errors": faults,
         "warnings": list(story.warnings),
         "wire_id": decisive.wire_id if decisive else "",
@@ -145,7 +145,7 @@ def _was_sent(part: Part) -> bool:
 
 
 # -- rows ----------------------------------------------------------------------------------------------
-def _rows(story: Story) -> list[JsonObject]:
+def _rows(story: Story, *, polite: bool) -> list[JsonObject]:
     """Every row's fate in order; while batches are on their way, only their number is told."""
     if story.state not in FINAL:
         return []
@@ -154,7 +154,7 @@ def _rows(story: Story) -> list[JsonObject]:
         return []
     told: dict[tuple[str, int], JsonObject] = {}
     for part in listed:
-        for row in courtesy.politely(_rows_of(part)):
+        for row in courtesy.politely(_rows_of(part)) if polite else _rows_of(part):
             # a row that a later message brought once more stands as that message left it
             told[part.transaction, row["index"]] = row
     return list(told.values())

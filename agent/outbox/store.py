@@ -88,7 +88,9 @@ class SqliteOutbox:
                     self.recovered = recover(self._work)
                 self._reader = Reader(opening.connect_reader(path), border)
                 self._quick = Reader(opening.connect_reader(path), border)
-                """Of those who hold a scanner or a line: composing a large result keeps the other busy."""
+                """Of those who hold a scanner or a line, which no long question of a person occupies."""
+                self._telling = Reader(opening.connect_reader(path), border, polite=True)
+                """Of the reply writer alone: a large result takes long, and longer while others go first."""
         except BaseException:
             connection.close()
             raise
@@ -149,7 +151,7 @@ class SqliteOutbox:
         return {key: count for key, count in counts.items() if count}
 
     def due_replies(self, now: datetime, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueReply]:
-        return self._reader.due_replies(now, limit, skip | frozenset(self._noted))
+        return self._telling.due_replies(now, limit, skip | frozenset(self._noted))
 
     def waits(self) -> list[WaitView]:
         return self._quick.waits()
@@ -158,7 +160,7 @@ class SqliteOutbox:
         return self._quick.scan_known(event_id)
 
     def next_reply_at(self) -> datetime | None:
-        return self._reader.next_reply_at()
+        return self._telling.next_reply_at()
 
     def due_downloads(self, limit: int, *, skip: frozenset[int] = frozenset()) -> list[DueDownload]:
         return self._reader.due_downloads(limit, skip)
@@ -246,6 +248,7 @@ class SqliteOutbox:
         self._checkpointer.close()
         self._reader.close()
         self._quick.close()
+        self._telling.close()
         self._writer.close()
         self._ownership.release(well=well)
 

@@ -25,8 +25,12 @@ _NO_ANSWER: JsonObject = {"message": "", "data": {}, "rows": []}
 
 @dataclass(frozen=True, slots=True)
 class Teller:
+    """``polite``: others go first meanwhile (:mod:`agent.courtesy`). Never where one of those may wait for
+    what the caller holds."""
+
     connection: sqlite3.Connection
     border: Border
+    polite: bool = False
 
     def _all(self, statement: str, *values: object) -> list[Any]:
         return self.connection.execute(STATEMENTS[statement], values).fetchall()
@@ -40,7 +44,7 @@ class Teller:
         if kept is not None:
             result: JsonObject = self.border.open("kept_result|content", submission, kept["content_sealed"])
             return result
-        return compose(self._story(self._one("submission", submission)))
+        return compose(self._story(self._one("submission", submission)), polite=self.polite)
 
     def _story(self, row: Row) -> Story:
         number = row["number"]
@@ -69,7 +73,8 @@ class Teller:
     def _parts(self, number: int, *, final: bool) -> list[Part]:
         """The messages; of batches the answers without their lists, which say again what the rows say."""
         messages = self._all("result_messages", number)
-        parts = (self._part(message, final=final) for message in courtesy.politely(messages, 4))
+        paced = courtesy.politely(messages, 4) if self.polite else messages
+        parts = (self._part(message, final=final) for message in paced)
         return [_headed(part) if len(messages) > 1 else part for part in parts]
 
     def _part(self, row: Row, *, final: bool) -> Part:

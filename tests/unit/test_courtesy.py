@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,18 @@ from agent import courtesy, jsontext
 from agent.clock import SystemClock
 from agent.crypto.at_rest import generate
 from agent.events import Identifier, Request
+from agent.helpers.client import HelperProcess
+from agent.helpers.process import HelperSettings
 from agent.outbox import facts
+from agent.outbox.model import DueReply
 from agent.outbox.results import Part, Story, compose
 from agent.outbox.sealed import Border
 from agent.replies.render import render
 from agent.transport.base import TransportSettings
 from agent.transport.http import HttpTransport
+from plugins.scanpay.decoding.holders import NotDecoded
+from plugins.scanpay.decoding.service import ServiceDecoder
+from plugins.scanpay.settings import DecoderSettings
 from tests.contract.outbox_world import draft
 from tests.contract.scripted_server import Conversation, serving
 from tests.unit.dispatch.lane_bench import Bench
@@ -211,24 +218,42 @@ def test_a_text_of_many_rows_gives_way(asked):
 
 
 def test_composing_the_result_of_a_large_file_gives_way(asked):
-    assert len(compose(_story(rows=3))["rows"]) == 3
+    assert len(compose(_story(rows=3), polite=True)["rows"]) == 3
     assert asked.times == 0
+    assert len(compose(_story(rows=100), polite=True)["rows"]) == 100
+    assert asked.times == 3
     assert len(compose(_story(rows=100))["rows"]) == 100
     assert asked.times == 3
 
 
-def test_reading_the_answers_of_many_batches_gives_way(tmp_path, asked):
+def test_reading_the_answers_of_many_batches_for_a_result_gives_way(tmp_path, asked):
     bench = Bench(tmp_path)
     try:
         world = bench.world
-        few = world.accept("A1", draft(), draft()).submission
-        many = world.accept("A2", *[draft() for _ in range(8)]).submission
-        assert world.outbox.result(few)["total"] == 2
+        world.accept("A1", draft(), draft())
+        assert [due.result["total"] for due in _due(bench)] == [2]
         assert asked.times == 0
-        assert world.outbox.result(many)["total"] == 8
+        world.accept("A2", *[draft() for _ in range(8)])
+        assert [due.result["total"] for due in _due(bench)] == [2, 8]
         assert asked.times == 2
     finally:
         bench.close()
+
+
+def test_what_whoever_writes_may_ask_for_meanwhile_gives_nobody_way(tmp_path, asked):
+    """A control file asks for results while it holds the writer: nobody who has them may let it wait."""
+    bench = Bench(tmp_path)
+    try:
+        many = bench.world.accept("A2", *[draft() for _ in range(200)]).submission
+        assert bench.world.outbox.result(many)["total"] == 200
+        assert asked.times == 0
+    finally:
+        bench.close()
+
+
+def _due(bench: Bench) -> list[DueReply]:
+    bench.clock.advance(3600)
+    return bench.world.outbox.due_replies(bench.clock.now(), 10)
 
 
 def _story(rows: int) -> Story:
@@ -338,6 +363,46 @@ def test_nobody_is_held_up_while_a_connection_is_opened(alone):
             assert alone.free.is_set()
     finally:
         transport.abort()
+
+
+# -- helpers and services that read codes and sign ------------------------------------------------------
+def test_nobody_is_held_up_while_a_helper_is_asked(alone, monkeypatch):
+    free: list[bool] = []
+    helper = HelperProcess(HelperSettings("none", ("no-such-program",)), SystemClock())
+    monkeypatch.setattr(
+        HelperProcess, "_running", lambda _self: free.append(alone.free.is_set()) or _Answering()
+    )
+    with courtesy.first():
+        assert helper.call("decode", {}) == "read"
+        assert not alone.free.is_set(), "what comes after the answer goes first again"
+    assert free == [True]
+    assert alone.free.is_set()
+
+
+class _Answering:
+    def write(self, _line: dict[str, Any]) -> None: ...
+
+    def read(self, _within_s: float) -> dict[str, Any]:
+        return {"id": 1, "value": "read"}
+
+
+def test_nobody_is_held_up_while_a_decoding_service_is_asked(alone):
+    free: list[bool] = []
+
+    def script(conversation: Conversation) -> None:
+        conversation.read_request()
+        free.append(alone.free.wait(SOON_S))
+        conversation.say(b"HTTP/1.1 500 Server Error\r\nContent-Length: 0\r\n\r\n")
+
+    with serving(script) as server:
+        told = DecoderSettings("http", "", (), server.url(), int(SOON_S), "01301", acquire=False)
+        decoder = ServiceDecoder(told, "H1", SystemClock())
+        with courtesy.first():
+            with pytest.raises(NotDecoded, match="HTTP 500"):
+                decoder.decode("code")
+            assert not alone.free.is_set()
+        decoder.close()
+    assert free == [True]
 
 
 # -- intake --------------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@ JSON out. Without a code (``""``) the service scans by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 import requests
 from urllib3.exceptions import HTTPError
 
-from agent import jsontext
+from agent import courtesy, jsontext
 from agent.clock import Clock
 from plugins.scanpay.decoding.holders import MOST_BYTES, Holder, failed, read_holder
 from plugins.scanpay.settings import DecoderSettings
@@ -29,21 +30,24 @@ class ServiceDecoder:
         body = jsontext.write(asked).encode("utf-8")
         headers = {"Content-Type": "application/json;charset=UTF-8"}
         try:
-            with self._session.post(
-                self._settings.url,
-                data=body,
-                headers=headers,
-                timeout=self._settings.timeout_s,
-                allow_redirects=False,
-                stream=True,
-            ) as answer:
-                content = self._content(answer)
-                status = answer.status_code
+            with courtesy.waiting():
+                content, status = self._asked(body, headers)
         except (requests.RequestException, HTTPError, OSError):
             raise failed("解码服务没有应答") from None
         if status != HTTPStatus.OK:
             raise failed(f"解码服务返回 HTTP {status}")
         return read_holder(content, code)
+
+    def _asked(self, body: bytes, headers: Mapping[str, str]) -> tuple[bytes, int]:
+        with self._session.post(
+            self._settings.url,
+            data=body,
+            headers=headers,
+            timeout=self._settings.timeout_s,
+            allow_redirects=False,
+            stream=True,
+        ) as answer:
+            return self._content(answer), answer.status_code
 
     def _content(self, answer: requests.Response) -> bytes:
         """The body, as far as it is of any use; one that trickles in is given up after the time limit.
