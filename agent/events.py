@@ -389,7 +389,9 @@ class History(Protocol):
         ...
 
     def giver(self, kind: str, key: tuple[str, ...], member: str = "") -> str:
-        """The state of the message that gave a fact; "" without a fact, or when that message is gone."""
+        """The state of the message that gave a fact; "" without a fact, or when that message is gone.
+        ``expired``, ``cancelled`` and ``invalid`` say that nothing of it ever left; it is ``doubted`` where
+        it ended so after an attempt that may have arrived."""
         ...
 
 

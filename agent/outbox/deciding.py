@@ -30,6 +30,8 @@ def leave_unknown(work: Work, number: int, why: str, now: datetime) -> Settled:
     check_move(number, State(message["state"]), State.UNKNOWN)
     if message["state"] == State.IN_FLIGHT:
         _end_attempt(work, message, AttemptState.UNKNOWN, now)
+    if message["state"] != State.INQUIRING:
+        # a restored backup, too, does not know whether it was sent since
         work.run("count_doubt", number)
     _say_why(work, number, why)
     return end(work, message, State.UNKNOWN, now)

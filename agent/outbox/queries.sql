@@ -641,7 +641,10 @@ INSERT OR IGNORE INTO fact_word (word_key, group_key) VALUES (?, ?);
 SELECT content_sealed FROM fact WHERE group_key = ? AND member_key = ?;
 
 -- name: fact_giver
-SELECT message.state FROM fact JOIN message ON message.number = fact.message
+-- An end that says "not sent" is none for a message with an attempt that may have arrived.
+SELECT CASE WHEN message.doubts > 0 AND message.state IN ('expired', 'cancelled', 'invalid') THEN 'doubted'
+    ELSE message.state END AS state
+FROM fact JOIN message ON message.number = fact.message
 WHERE fact.group_key = ? AND fact.member_key = ?;
 
 -- name: facts_of_group

@@ -37,7 +37,7 @@ RECONCILED: Final = "reconciled"
 CLEAN: Final = "clean"
 LEDGER: Final = "ledger"
 UNSENT: Final = "unsent"
-"""The proof of what ended before a byte of it left: its orderid may be used again."""
+"""The proof of an order whose making ended before a byte of it left: its orderid may be used again."""
 _NEVER_SENT: Final = frozenset({"expired", "cancelled", "invalid"})
 _UNDER_WAY: Final = frozenset(
     {"staging", "ready", "in_flight", "inquiring", "blocked", "held", "parked", "unknown"}
@@ -168,13 +168,17 @@ def order_of(history: History, hospcode: str, orderid: str) -> Order | None:
 
 def as_ended(order: Order, giver: str) -> Order:
     """An unsettled order by the state of the message that made it so: one that ended without an outcome was
-    never sent, or a person said that it was refused."""
+    never sent, or a person said of an attempt that it came to nothing. Only the order that such a message was
+    to make never was; what was to happen to one that exists leaves it as it was."""
     if giver in _UNDER_WAY:
         return order
-    unsent = giver in _NEVER_SENT
-    back = State(order.was) if order.was and (unsent or order.state is not State.ASKED) else State.NOT_PAID
-    state = back if order.state is State.ASKED else order.state
-    return replace(order, state=state, doing="", proof=UNSENT if unsent else "decision")
+    asked, unsent = order.state is State.ASKED, giver in _NEVER_SENT
+    if not unsent:
+        return replace(order, state=State.NOT_PAID if asked else order.state, doing="", proof="decision")
+    if not asked:
+        return replace(order, doing="")
+    state = State(order.was) if order.was else State.NOT_PAID
+    return replace(order, state=state, doing="", proof=order.proof if order.by == "ST022" else UNSENT)
 
 
 def orders_of(history: History, hospcode: str, cycle: str) -> tuple[Order, ...]:

@@ -134,6 +134,47 @@ def test_facts_outlive_restarts_and_the_messages_that_gave_them(world: World) ->
     assert value(world, "settlement", "H-0001", "v1") == "S-1"
 
 
+@pytest.mark.parametrize("ends", ["expire", "cancel", "refuse"])
+@pytest.mark.parametrize(("doubted", "says"), [(False, ""), (True, "doubted")])
+def test_a_fact_of_what_may_have_arrived_is_none_of_a_message_that_was_never_sent(
+    world: World, ends: str, doubted: bool, says: str
+) -> None:
+    message = world.message("A", draft(visit("v1")))
+    with world.outbox.write() as tx:
+        tx.give_facts(SYSTEM, (SETTLEMENT,), message=message)
+    if doubted:
+        world.lose()
+        world.resolve(message, "resend")
+    state = end_unsent(world, message, ends)
+    assert giver(world, SETTLEMENT) == (says or state)
+
+
+def test_a_message_that_a_backup_brought_back_may_have_been_sent_since(world: World) -> None:
+    message = world.message("A", draft(visit("v1")))
+    with world.outbox.write() as tx:
+        tx.give_facts(SYSTEM, (SETTLEMENT,), message=message)
+        tx.leave_unknown(message, "restored", world.clock.now())
+    world.resolve(message, "resend")
+    world.act("expire", message)
+    assert giver(world, SETTLEMENT) == "doubted"
+
+
+def giver(world: World, fact: Identifier) -> str:
+    with world.outbox.write() as tx:
+        return tx.history(SYSTEM).giver(fact.kind, fact.key)
+
+
+def end_unsent(world: World, message: int, how: str) -> State:
+    match how:
+        case "expire":
+            world.act("expire", message)
+        case "cancel":
+            world.cancel(world.view(message).submission)
+        case _:
+            refuse(world, message)
+    return world.state(message)
+
+
 def test_a_need_is_met_by_a_fact(world: World) -> None:
     give(world, SETTLEMENT)
     needy = draft(visit("v1"), needs=(Need("aaz515", "settlement", ("H-0001", "v1")),))
