@@ -28,8 +28,6 @@ from plugins.scanpay.orders import (
     orders_of,
 )
 
-FOREIGN: Final = "foreign"
-"""In the memo: the order is not of this agent; only what it does to it is kept."""
 CYCLE_NOW: Final = "cycle-now"
 """In the memo of ST002: the region of the cycle that it closes."""
 
@@ -140,10 +138,7 @@ def claimed(draft: Draft, history: History, hospcode: str) -> tuple[Draft, tuple
     if code not in MAKING and code not in _NEEDED and code != "ST022":
         return draft, ()
     order = _begun(draft, before, agent.till, agent.owner, hospcode)
-    begun = _with_order(draft, order)
-    if before is None and code in _NEEDED:
-        return replace(begun, memo={**begun.memo, FOREIGN: True}), ()
-    return begun, order.facts()
+    return _with_order(draft, order), order.facts()
 
 
 def _begun(draft: Draft, before: Order | None, till: Till, owner: str, hospcode: str) -> Order:
@@ -167,7 +162,8 @@ def _begun(draft: Draft, before: Order | None, till: Till, owner: str, hospcode:
         )
     before = replace(before, by=code, at=at, asked_by=owner)
     if not paying:
-        return replace(before, doing=code)
+        refunded_in = cycle if code == "ST010" else before.refund_cycle
+        return replace(before, doing=code, doing_in=cycle, refund_cycle=refunded_in)
     was = "" if code in MAKING else (before.was if before.state is State.ASKED else before.state.value)
     total = text_of(body.get("akc264")) if code == "ST022" else ""
     amount = total or before.orderamt

@@ -17,7 +17,7 @@ from agent.protocol.values import text_of
 from plugins.scanpay import disputing
 from plugins.scanpay.amounts import shares_of
 from plugins.scanpay.bodies import about
-from plugins.scanpay.claiming import CYCLE_NOW, FOREIGN
+from plugins.scanpay.claiming import CYCLE_NOW
 from plugins.scanpay.orders import AT, BOOKING, MEMO, Cycle, Order, State, order_of, read_order
 from plugins.scanpay.settings import Settings
 from plugins.scanpay.statuses import PAID
@@ -40,7 +40,7 @@ def kept(
     if held is None:
         return outcome
     order = read_order(held)
-    if draft.memo.get(FOREIGN) and not done:
+    if order.foreign and not done:
         return outcome
     if code == "ST009":
         return _asked(outcome, draft, order, ids, settings)
@@ -80,6 +80,8 @@ def _refused(code: str, order: Order, status: str | None) -> Order:
     shown = {"4": State.CANCELLED, "5": State.REFUNDED}.get(status or "")
     if shown is not None:
         return replace(order, state=shown)
+    if code == "ST010" and status is None:
+        return replace(order, refund_cycle="")
     return replace(order, state=State.NOT_PAID) if order.state is State.ASKED else order
 
 

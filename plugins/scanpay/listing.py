@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Final
 
 from agent.events import History, JsonObject
@@ -39,8 +40,13 @@ def orders(adapter: ProtocolAdapter, history: History, asked: Asked) -> Acted:
 
 def _lines(cycle: Cycle, listed: tuple[Order, ...]) -> list[str]:
     state = "未签退" if cycle.open else "已签退"
-    head = f"{cycle.number}（{state}）{len(listed)} 笔，已支付合计 {total_of(listed):.2f}"
+    head = f"{cycle.number}（{state}）{len(listed)} 笔，已支付合计 {_total(cycle, listed):.2f}"
     return [head, *(f"  {one.orderid} {_TOLD[one.state]} {one.amount:.2f}{_doing(one)}" for one in listed)]
+
+
+def _total(cycle: Cycle, listed: tuple[Order, ...]) -> Decimal:
+    """What was paid in the cycle: not what is only to be refunded in it."""
+    return total_of(one for one in listed if one.cycle == cycle.number)
 
 
 def _doing(order: Order) -> str:
@@ -51,7 +57,7 @@ def _cycle(cycle: Cycle, listed: tuple[Order, ...]) -> JsonObject:
     return {
         "busicycleno": cycle.number,
         "open": cycle.open,
-        "total": f"{total_of(listed):.2f}",
+        "total": f"{_total(cycle, listed):.2f}",
         "orders": [
             {
                 "orderid": one.orderid,

@@ -6,7 +6,8 @@ kind                key                           member               value
 ``order-state``     hospcode, orderid                                  :class:`Order` as JSON
 ``cycle-order``     hospcode, busicycleno         orderid              ``pos``, ``nag`` or both: which lines
                                                                        of the cycle's reconciliation file it
-                                                                       may have
+                                                                       may have; "" for none. It is a hint:
+                                                                       the order says whether it stands
 ``cycle-state``     hospcode                      busicycleno          :class:`Cycle` as JSON
 ``cycle-open``      hospcode                      busicycleno          the same, while it is open
 ``reconciled``      hospcode, busicycleno                              ``clean``, or what is not
@@ -42,6 +43,8 @@ _NEVER_SENT: Final = frozenset({"expired", "cancelled", "invalid"})
 _UNDER_WAY: Final = frozenset(
     {"staging", "ready", "in_flight", "inquiring", "blocked", "held", "parked", "unknown"}
 )
+_DONE_TO_IT: Final = frozenset({"ST010", "ST024", "ST100"})
+"""Transactions that make no order."""
 BOOKING: Final = "booking"
 """By hospcode, member orderid: a payment that the HIS has not acknowledged yet."""
 AT: Final = "at"
@@ -109,11 +112,19 @@ class Order:
     """The HIS's id of the submission that is under way with it, or was last."""
     payer: str = field(default="", repr=False)
     """Of an order of ST021: who may pay it, as a digest."""
+    doing_in: str = ""
+    """The cycle of what is under way with it: a refund or withdrawal need not be in its payment's."""
 
     @property
     def amount(self) -> Decimal:
         """What was paid, else what is to be paid; 0 where neither is known."""
         return Decimal(self.total or self.orderamt or "0")
+
+    @property
+    def foreign(self) -> bool:
+        """Whether it is another agent's, known by what is under way with it alone, and taken for paid
+        meanwhile: it is forgotten when that comes to nothing."""
+        return self.kind in _DONE_TO_IT and self.state is State.PAID
 
     @property
     def unsettled(self) -> bool:
@@ -122,17 +133,22 @@ class Order:
 
     def facts(self) -> tuple[Identifier, ...]:
         """What an outcome gives to keep it so."""
-        kept = [Identifier(ORDER_STATE, (self.hospcode, self.orderid), _write(self))]
-        lines = {self.cycle: PAYMENT_LINE}
-        if self.refund_cycle:
-            both = self.refund_cycle == self.cycle
-            lines[self.refund_cycle] = f"{PAYMENT_LINE} {REFUND_LINE}" if both else REFUND_LINE
-        kept += [
-            Identifier(CYCLE_ORDER, (self.hospcode, cycle), lines[cycle], self.orderid)
-            for cycle in lines
-            if cycle
-        ]
-        return tuple(kept)
+        kept = Identifier(ORDER_STATE, (self.hospcode, self.orderid), _write(self))
+        lines = self.cycles()
+        return (
+            kept,
+            *(Identifier(CYCLE_ORDER, (self.hospcode, one), lines[one], self.orderid) for one in lines),
+        )
+
+    def cycles(self) -> dict[str, str]:
+        """The cycles that it keeps open or has a line in: its payment's, its refund's, and that of what is
+        under way. What came to nothing leaves none."""
+        lines = {self.cycle: [PAYMENT_LINE]}
+        if self.doing:
+            lines.setdefault(self.doing_in, [])
+        if self.refund_cycle and (self.doing == "ST010" or self.state is State.REFUNDED):
+            lines.setdefault(self.refund_cycle, []).append(REFUND_LINE)
+        return {cycle: " ".join(found) for cycle, found in lines.items() if cycle}
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +179,10 @@ def order_of(history: History, hospcode: str, orderid: str) -> Order | None:
     if text is None:
         return None
     order = read_order(text)
-    return as_ended(order, history.giver(ORDER_STATE, key)) if order.unsettled else order
+    if not order.unsettled:
+        return order
+    ended = as_ended(order, history.giver(ORDER_STATE, key))
+    return None if ended.foreign and not ended.unsettled else ended
 
 
 def as_ended(order: Order, giver: str) -> Order:
@@ -182,10 +201,10 @@ def as_ended(order: Order, giver: str) -> Order:
 
 
 def orders_of(history: History, hospcode: str, cycle: str) -> tuple[Order, ...]:
-    """The orders with a payment or a refund in a cycle, by orderid."""
+    """The orders with a payment, a refund, or something under way in a cycle, by orderid."""
     members = sorted(history.values(CYCLE_ORDER, (hospcode, cycle)))
     found = (order_of(history, hospcode, orderid) for orderid in members)
-    return tuple(order for order in found if order is not None)
+    return tuple(order for order in found if order is not None and cycle in order.cycles())
 
 
 def open_cycles(history: History, hospcode: str) -> tuple[Cycle, ...]:

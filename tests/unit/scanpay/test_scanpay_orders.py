@@ -29,9 +29,9 @@ from agent.events import (
     Verdict,
     Watched,
 )
-from agent.hookspecs import Noted, Notice
+from agent.hookspecs import Asked, Noted, Notice
 from agent.protocol.values import text_of
-from plugins.scanpay import disputing, duties, keeping, outcomes
+from plugins.scanpay import disputing, duties, keeping, listing, outcomes
 from plugins.scanpay.codec import Answer
 from plugins.scanpay.hearing import hear
 from plugins.scanpay.orders import (
@@ -44,6 +44,7 @@ from plugins.scanpay.orders import (
     State,
     as_ended,
     fingerprint,
+    order_of,
     orders_of,
     read_order,
 )
@@ -482,15 +483,29 @@ def test_an_order_under_way_is_made_by_no_other_submission() -> None:
     assert refused("ST007", scanned_payment(), *own.facts(), giver="in_flight") == []
 
 
+REFUND = {"orderid": "D1", "balanceno": "JS1", "balancecode": "YZ1", **scan(ONE, NOW)}
+
+
 def test_an_order_of_another_agent_is_kept_by_what_was_done_to_it_and_by_nothing_else() -> None:
-    data = {"orderid": "D1", "balanceno": "JS1", "balancecode": "YZ1", **scan(ONE, NOW)}
-    completion = adapter().complete(draft("ST010", data), Held(CYCLE), forced=False)
-    assert (completion.refused, completion.given) == ((), ())
+    completion = adapter().complete(draft("ST010", REFUND), Held(CYCLE), forced=False)
+    assert completion.refused == ()
     settings = adapter().settings
     failed = keeping.kept(Outcome(Verdict.REJECTED, "11"), completion.draft, IDS, settings)
     assert (failed.identifiers, failed.forgotten) == ((), ())
+    assert order_of(Held(*completion.given, giver="rejected"), HOSPCODE, "D1") is None
     number = Outcome(Verdict.ACCEPTED, "00", data={"receiverserialno": "FJ1"})
-    assert state_in(keeping.kept(number, completion.draft, IDS, settings)) is State.REFUNDED
+    refunded = keeping.kept(number, completion.draft, IDS, settings)
+    assert state_in(refunded) is State.REFUNDED
+    assert order_of(Held(*refunded.identifiers), HOSPCODE, "D1") is not None
+
+
+def test_an_order_of_another_agent_is_refunded_by_no_other_submission_while_its_refund_is_in_doubt() -> None:
+    begun = adapter().complete(draft("ST010", REFUND), Held(CYCLE), forced=False)
+    other = draft("ST010", REFUND)
+    other = replace(other, memo={**other.memo, "owner": "ST010/HIS-2"})
+    for giver, rules in (("unknown", ["order_busy"]), ("rejected", [])):
+        completion = adapter().complete(other, Held(CYCLE, *begun.given, giver=giver), forced=False)
+        assert [fault.rule for fault in completion.refused] == rules
 
 
 def test_an_order_told_as_not_paid_by_silence_is_never_paid_again() -> None:
@@ -574,6 +589,48 @@ def test_open_differences_keep_a_cycle_open_also_where_this_agent_knows_of_no_or
     differs, clean = compared("open 1", fingerprint([])), compared("clean", fingerprint([]))
     assert refused("ST002", SIGN_OUT, *differs) == ["not_reconciled"]
     assert refused("ST002", SIGN_OUT, *clean) == refused("ST002", SIGN_OUT) == []
+
+
+REGISTERED = replace(paid_order(State.REGISTERED), kind="ST023")
+WITHDRAWAL = {"orderid": "D1", "ordervalidcode": "FW1", **scan(ONE, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("transaction", "data", "facts"),
+    [
+        ("ST010", REFUND, paid_order().facts()),
+        ("ST010", REFUND, ()),
+        ("ST024", WITHDRAWAL, REGISTERED.facts()),
+        ("ST024", WITHDRAWAL, ()),
+    ],
+)
+@pytest.mark.parametrize(
+    ("giver", "rules"), [("unknown", ["unsettled", "not_reconciled"]), ("expired", []), ("rejected", [])]
+)
+def test_a_cycle_is_not_signed_out_while_a_refund_or_withdrawal_of_another_cycles_order_is_open_in_it(
+    transaction: str, data: dict[str, Any], facts: tuple[Identifier, ...], giver: str, rules: list[str]
+) -> None:
+    now_open = Identifier("cycle", (HOSPCODE, OPERATOR, "0"), "C2")
+    begun = adapter().complete(draft(transaction, data), Held(now_open, *facts), forced=False)
+    assert (begun.refused, begun.draft.body["busicycleno"]) == ((), "C2")
+    sign_out = {**SIGN_OUT, "busicycleno": "C2"}
+    assert refused("ST002", sign_out, *facts, *begun.given, giver=giver) == rules
+
+
+def test_a_refused_refund_leaves_its_order_in_the_cycle_of_its_payment_alone() -> None:
+    attempt = claimed("ST010", {**REFUND, "busicycleno": "C2"}, *paid_order().facts())
+    ended = keeping.kept(Outcome(Verdict.REJECTED, "11"), attempt, IDS, adapter().settings)
+    (kept,) = [read_order(fact.value) for fact in ended.identifiers if fact.kind == ORDER_STATE]
+    assert (kept.state, kept.refund_cycle, set(kept.cycles())) == (State.PAID, "", {"C1"})
+
+
+def test_what_is_only_to_be_refunded_in_a_cycle_is_no_payment_of_it() -> None:
+    begun = paid_order(doing="ST010", doing_in="C2", refund_cycle="C2")
+    cycles = (*OPENED, *replace(CYCLE_1, number="C2").facts())
+    held = Held(*cycles, *begun.facts(), giver="unknown")
+    told = listing.orders(adapter(), held, Asked((), "", "", NOW)).data["cycles"]
+    found = {one["busicycleno"]: (one["total"], [d["doing"] for d in one["orders"]]) for one in told}
+    assert found == {"C1": ("25.00", ["ST010"]), "C2": ("0.00", ["ST010"])}
 
 
 # -- duties -------------------------------------------------------------------------------------------------
