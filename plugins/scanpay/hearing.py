@@ -1,8 +1,9 @@
 """Results that the platform sends to ``backurl`` (``ProtocolSpec.hear``).
 
 The document demands an address and describes no message (anomalies S16). Taken for one is the pairs of an
-answer to ST009 with the order's number, signed by the platform: the same word as to a question, judged by
-the same rules. Whatever else comes is refused, and ST009 asked.
+answer to ST009 with the order's number and state, signed by the platform: the same word as to a question,
+judged by the same rules. Whatever else comes is refused, and ST009 asked: that an order is not there can only
+be the answer to a question.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from agent.protocol.matching import answer_refused
 from agent.protocol.values import text_of
 from plugins.scanpay import codec, inquiry, outcomes
 from plugins.scanpay.adapter import ScanpayAdapter
-from plugins.scanpay.disputing import disputed, told_paid
+from plugins.scanpay.disputing import disputed, is_disputable, told_paid
 from plugins.scanpay.forms import read_form
-from plugins.scanpay.orders import State, order_of
+from plugins.scanpay.orders import order_of
 from plugins.scanpay.statuses import PAID, status_of
 
 PROOF: Final = "callback"
@@ -48,27 +49,29 @@ class Callbacks:
             raise answer_refused("结果通知不是本机构的", "callback for another institution")
         answer.data["orderid"] = orderid
         question = {"orderid": orderid}
-        draft = Draft(inquiry.ASK, "", question, harmless=True)
+        told = outcomes.outcome(spec, Draft(inquiry.ASK, "", question, harmless=True), answer)
+        if not status_of(told, frozenset()):
+            raise answer_refused("结果通知没有写明支付状态", "callback without paystatus")
         return Notice(
             key=_digest(verified.pairs),
             transaction=inquiry.ASK,
             question=question,
             scope=Scope("order", (orderid,)),
-            answer=outcomes.outcome(spec, draft, answer),
+            answer=told,
             reply=REPLY,
         )
 
     def noted(self, notice: Notice, history: History, now: datetime) -> Noted:
-        """That an order is paid which was told as not paid makes it disputed, and has the HIS told. Said
-        while the order's own message is under way, it is kept for the case that this ends otherwise. All
-        else changes nothing."""
+        """That an order is paid which was told as not paid, or as cancelled because nothing was found, makes
+        it disputed, and has the HIS told. Said while the order's own message is under way, it is kept for
+        the case that this ends otherwise. All else changes nothing."""
         order = order_of(history, self.adapter.settings.hospcode, notice.scope.key[0])
         status = status_of(notice.answer, self.adapter.settings.order_absent)
         if order is None or status != PAID:
             return Noted()
         if order.unsettled:
             return Noted((told_paid(order),))
-        if order.state is not State.NOT_PAID:
+        if not is_disputable(order):
             return Noted()
         at = now.astimezone(BEIJING).isoformat(timespec="seconds")
         found = disputed(order, notice.answer.data, at, PROOF)

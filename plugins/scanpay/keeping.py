@@ -20,9 +20,11 @@ from plugins.scanpay.bodies import about
 from plugins.scanpay.claiming import CYCLE_NOW
 from plugins.scanpay.orders import AT, BOOKING, MEMO, Cycle, Order, State, order_of, read_order
 from plugins.scanpay.settings import Settings
-from plugins.scanpay.statuses import PAID
+from plugins.scanpay.statuses import NONE, PAID
 
 PAYING: Final = frozenset({"ST007", "ST022"})
+LOOKED_AT: Final = PAYING | {"ST100"}
+"""What is looked at once more where it ended because nothing was found."""
 
 
 def kept(
@@ -49,7 +51,7 @@ def kept(
     given, gone = ended.facts(), tuple(_no_longer(ended))
     if code in PAYING and ended.state is State.PAID and settings.ack_within:
         given = (*given, _since(BOOKING, ended, ""))
-    if code in PAYING and status == "" and ended.state is State.NOT_PAID:
+    if code in LOOKED_AT and status == NONE and disputing.is_disputable(ended):
         given = (*given, _since(disputing.LATE_LOOK, ended, ""))
     return _with(outcome, given, gone)
 
@@ -88,7 +90,7 @@ def _refused(code: str, order: Order, status: str | None) -> Order:
 def _proof(outcome: Outcome, status: str | None) -> str:
     if outcome.settled_by != "inquiry":
         return outcome.settled_by
-    return "negatives" if status == "" and outcome.verdict is Verdict.REJECTED else "inquiry"
+    return disputing.NEGATIVES if status == NONE else "inquiry"
 
 
 def _no_longer(order: Order) -> Iterator[Forget]:
@@ -114,11 +116,11 @@ def _asked(
     outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str], settings: Settings
 ) -> Outcome:
     """ST009 about an order of the ledger. A HIS's own question stands beside the order's messages: what it
-    finds of an order that was told as not paid is looked at by the agent, which waits for its turn."""
+    finds of an order that was told as not paid or cancelled is looked at by the agent, in its turn."""
     if about(draft).look:
         return disputing.looked(outcome, order, ids, settings.order_absent)
     paid = outcome.verdict is Verdict.ACCEPTED and text_of(outcome.data.get("paystatus")) == PAID
-    if paid and order.state is State.NOT_PAID:
+    if paid and disputing.is_disputable(order):
         return _with(outcome, (disputing.look_now(order),), ())
     return outcome
 

@@ -86,7 +86,9 @@ def balance_number(data: JsonObject) -> str:
 
 
 def _demand_whole(spec: TransactionSpec, draft: Draft, data: JsonObject) -> None:
-    """A success names its order where the document says so, and brings the numbers that it is for."""
+    """A success names its order where the document says so, no other one ever, and brings the numbers that
+    it is for."""
+    demand_same(draft.body, data, ("orderid",))
     if spec.code == "ST009" and not text_of(data.get("paystatus")):
         return  # no such order: nothing to name
     needed = {rule.value for rule in spec.identifiers}
@@ -94,4 +96,3 @@ def _demand_whole(spec: TransactionSpec, draft: Draft, data: JsonObject) -> None
     missing = sorted(code for code in needed if not text_of(data.get(code)))
     if missing:
         raise answer_refused(f"平台返回成功，但缺少 {missing[0]}", f"success without {missing[0]}")
-    demand_same(draft.body, data, ("orderid",))

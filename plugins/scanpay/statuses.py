@@ -16,9 +16,15 @@ RESPCODE: Final = "respcode"
 
 def status_of(answer: Outcome, absent: Set[str]) -> str | None:
     """The order's state, "" for no such order; None when the answer says neither. ``absent`` are the aprcodes
-    that mean no such order; a failed call may bear the same code and means nothing of the kind."""
+    that mean no such order; a failed call may bear the same code and means nothing of the kind. A success
+    without a state means it where it tells of no order: one that does has left its state out."""
     if answer.verdict is Verdict.ACCEPTED:
-        return text_of(answer.data.get("paystatus"))
+        status = text_of(answer.data.get("paystatus"))
+        return status or (None if _tells_of_one(answer) else NONE)
     if answer.verdict is Verdict.REJECTED and answer.code in absent and RESPCODE not in answer.data:
         return NONE
     return None
+
+
+def _tells_of_one(answer: Outcome) -> bool:
+    return any(value not in ("", None) for code, value in answer.data.items() if code != "orderid")
