@@ -38,6 +38,12 @@ _NEEDED: Final[Mapping[str, tuple[frozenset[State], str]]] = {
     "ST024": (frozenset({State.REGISTERED}), "只有已登记而没有结算的订单才能办理无费退院"),
 }
 _FIRM: Final = frozenset({"order_used", "order_busy", "acknowledged"})
+_OPEN: Final = frozenset({"unsettled", "disputed", "not_acknowledged", "not_reconciled"})
+_FIRM_FOR: Final[Mapping[str, frozenset[str]]] = {
+    "ST002": _OPEN,
+    "ST022": frozenset({"order_state"}),
+    "ST100": frozenset({"wrong_cycle"}),
+}
 
 
 def faults(draft: Draft, history: History, hospcode: str) -> Iterator[Fault]:
@@ -81,9 +87,10 @@ def _order_faults(draft: Draft, order: Order, history: History, hospcode: str, c
         yield from _cancelling(order, history, hospcode, cycle, internal=agent.internal)
 
 
-def is_firm(fault: Fault, code: str) -> bool:
-    """Whether no HIS can force it: an order would be paid twice, or what became of it be forgotten."""
-    return fault.rule in _FIRM or (fault.rule == "order_state" and code == "ST022")
+def is_firm(fault: Fault, draft: Draft) -> bool:
+    """Whether no HIS can force it: an order would be paid twice, what became of it be forgotten, a cycle be
+    closed over what is open in it, or a payment be cancelled in another cycle than its own."""
+    return fault.rule in _FIRM | _FIRM_FOR.get(_for(draft), frozenset())
 
 
 def _is_own(order: Order, code: str, owner: str) -> bool:

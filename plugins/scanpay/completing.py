@@ -99,7 +99,7 @@ def complete(
     whole = replace(draft, body=body)
     wrong = tuple(claiming.faults(whole, history, settings.hospcode))
     refused = (*agent.faults, *missing, *late)
-    firm = tuple(fault for fault in wrong if not forced or claiming.is_firm(fault, spec.code))
+    firm = tuple(fault for fault in wrong if not forced or claiming.is_firm(fault, draft))
     if refused or firm:
         return Completion(whole, refused=(*refused, *firm), alone=not refused)
     if waits:

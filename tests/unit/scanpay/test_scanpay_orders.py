@@ -529,6 +529,11 @@ def test_a_cancellation_goes_into_its_payments_open_cycle_only(
     kept = (*replace(CYCLE_1, open=is_open).facts(), *replace(CYCLE_1, number="C2").facts())
     data = {"orderid": "D1", "reason": "记账失败", **({"busicycleno": cycle} if cycle else {})}
     assert refused("ST100", data, *paid_order().facts(), *kept)[:1] == rules
+    held = Held(CYCLE, *paid_order().facts(), *kept)
+    looked_and_cancelled = adapter().plan(_submission("ST100", data), NOW).drafts
+    forced = [adapter().complete(one, held, forced=True).refused for one in looked_and_cancelled]
+    assert [fault.rule for fault in forced[-1]] == rules
+    assert [fault.rule for fault in forced[0]] == ([] if is_open else rules), "the look goes by the order"
 
 
 @pytest.mark.parametrize(
@@ -578,17 +583,17 @@ def test_a_cycle_is_not_signed_out_while_an_order_of_it_is_open(
     over = Identifier(RECONCILED, (HOSPCODE, "C1"), fingerprint([known]), LEDGER)
     clean = Identifier(RECONCILED, (HOSPCODE, "C1"), "clean")
     facts = (CYCLE, *order.facts(), over, clean, *more)
-    completion = adapter().complete(draft("ST002", SIGN_OUT), Held(*facts, giver=giver), forced=False)
-    assert [fault.rule for fault in completion.refused] == ([rule] if rule else [])
-    forced = adapter().complete(draft("ST002", SIGN_OUT), Held(*facts, giver=giver), forced=True)
-    assert forced.refused == ()
-    assert [fault.rule for fault in forced.warnings] == ([rule] if rule else [])
+    for forced in (False, True):
+        completion = adapter().complete(draft("ST002", SIGN_OUT), Held(*facts, giver=giver), forced=forced)
+        assert [fault.rule for fault in completion.refused] == ([rule] if rule else [])
 
 
 def test_open_differences_keep_a_cycle_open_also_where_this_agent_knows_of_no_order_in_it() -> None:
     differs, clean = compared("open 1", fingerprint([])), compared("clean", fingerprint([]))
     assert refused("ST002", SIGN_OUT, *differs) == ["not_reconciled"]
     assert refused("ST002", SIGN_OUT, *clean) == refused("ST002", SIGN_OUT) == []
+    forced = adapter().complete(draft("ST002", SIGN_OUT), Held(CYCLE, *differs), forced=True)
+    assert [fault.rule for fault in forced.refused] == ["not_reconciled"]
 
 
 REGISTERED = replace(paid_order(State.REGISTERED), kind="ST023")
