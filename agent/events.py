@@ -268,6 +268,9 @@ class Draft:
     """What it brings is for the submission's other messages: it is none of the submission's own success."""
     beside: bool = False
     """While its fate is inquired about it holds its scopes only: its lane goes on."""
+    once: bool = False
+    """After an attempt that may have arrived nobody has it sent again: a mistake would cost money. A person
+    says whether it was accepted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,6 +116,8 @@ def resolve(
         )
     if verdict not in {"accepted", "rejected", "resend"}:
         raise ControlError(f"不认识的判定：{verdict}", hint="可用 accepted、rejected、resend")
+    if verdict == "resend":
+        _check_may_go_again(work, message)
     note_act(work, message["submission"], number, f"resolve:{verdict}", who, why, now)
     if verdict == "resend":
         return _resend(work, message)
@@ -126,6 +128,16 @@ def resolve(
         outcome = Outcome(Verdict.REJECTED, message=why, data=data)
     store_answer(work, number, outcome)
     return end(work, message, State(verdict), now, settled_by=DECISION)
+
+
+def _check_may_go_again(work: Work, message: Row) -> None:
+    """Raises ControlError for what may have arrived and could take effect twice."""
+    if message["state"] == State.UNKNOWN and claiming.latest(work, message)[0].once:
+        raise ControlError(
+            f"消息 {message['number']} 可能已被平台办理，重新发送可能重复扣款或退费，不能判定为 resend",
+            hint="请向平台核实后判定 accepted 或 rejected；未办理的，判定 rejected 后重新提交",
+            details={"code": "not_sent_again"},
+        )
 
 
 def _resend(work: Work, message: Row) -> Settled:

@@ -50,6 +50,7 @@ def draft_value(draft: Draft) -> Json:
             draft.apart,
             draft.serves,
             draft.beside,
+            draft.once,
         ],
         [_need_value(need) for need in draft.needs],
         [[deadline.after_s, deadline.about] for deadline in draft.deadlines],
@@ -73,6 +74,7 @@ def value_draft(value: list[Any]) -> Draft:
         apart,
         serves,
         beside,
+        *later,
     ) = flags
     return Draft(
         transaction=transaction,
@@ -95,6 +97,7 @@ def value_draft(value: list[Any]) -> Draft:
         apart=apart,
         serves=serves,
         beside=beside,
+        once=any(later),
         memo=memo,
     )
 

@@ -32,10 +32,27 @@ _STATES = {
 }
 
 
+_NOT_SENT_AGAIN = {
+    State.INVALID: "再次发送前发现错误（见 errors）",
+    State.EXPIRED: "已超过有效期",
+    State.CANCELLED: "已取消",
+}
+_DOUBTED = "此前发送过，当时没有收到平台的应答；请先向平台核实是否已受理，再决定是否重新办理"
+
+
 def sentence(
-    state: str, replaced_by: str, faults: Sequence[JsonObject], blockers: Sequence[Blocker], expired_says: str
+    state: str,
+    replaced_by: str,
+    faults: Sequence[JsonObject],
+    blockers: Sequence[Blocker],
+    expired_says: str,
+    *,
+    doubted: bool = False,
 ) -> str:
-    """The sentence for states that no system's answer explains; "" for the others."""
+    """The sentence for states that no system's answer explains; "" for the others. ``doubted``: an attempt of
+    what ended so may have arrived."""
+    if doubted and state in _NOT_SENT_AGAIN:
+        return f"{_NOT_SENT_AGAIN[State(state)]}，没有再次发送。{_DOUBTED}"
     match state:
         case State.INVALID if any(str(fault["rule"]).startswith("control") for fault in faults):
             return "控制文件没有执行，原提交保持不变；原因见 errors"
@@ -78,6 +95,7 @@ def _resolve(verdict: str, effect: str) -> JsonObject:
 
 _ACCEPTED = _resolve("accepted", "判定平台已受理：可在 data 中填写平台返回的编号；后续业务随即继续")
 _REJECTED = _resolve("rejected", "判定平台未受理：该业务以被拒绝结束；其后续业务仍等待更正或放行")
+_ONCE = [_ACCEPTED, _REJECTED]
 _BARE = [_resolve("accepted", "判定平台已受理，没有应答内容"), _REJECTED]
 _CANCEL: JsonObject = {"file": "<id>.cancel", "effect": "取消该业务：不再发送，并放行因它而等待的业务"}
 
@@ -105,7 +123,11 @@ _CHOICES: dict[str, list[JsonObject]] = {
 }
 
 
-def choices(state: str, *, bare: bool = False) -> list[JsonObject]:
+def choices(state: str, *, bare: bool = False, once: bool = False) -> list[JsonObject]:
     """What may be done about a submission that waits for a decision; [] for the others. ``bare``: nothing
-    but its id is known."""
-    return _BARE if bare and state == State.UNKNOWN else _CHOICES.get(state, [])
+    but its id is known. ``once``: what may have arrived is not sent again."""
+    if state != State.UNKNOWN:
+        return _CHOICES.get(state, [])
+    if bare:
+        return _BARE
+    return _ONCE if once else _CHOICES[State.UNKNOWN]

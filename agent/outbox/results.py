@@ -39,6 +39,10 @@ class Part:
     """For which it was refused here, at its claim."""
     serves: bool = False
     """It carries what others of the submission need: its rows are none of the submission."""
+    doubted: bool = False
+    """An attempt of it may have arrived."""
+    once: bool = False
+    """Of unknown fate, it is not sent again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,14 @@ def compose(story: Story, *, polite: bool = False) -> JsonObject:
     """The result's JSON object. ``polite``: others go first meanwhile."""
     decisive = _decisive(story)
     faults = [*story.faults, *(fault for part in story.parts for fault in part.faults)]
-    told = sentence(story.state, story.replaced_by, faults, story.blockers, story.expired_says)
+    told = sentence(
+        story.state,
+        story.replaced_by,
+        faults,
+        story.blockers,
+        story.expired_says,
+        doubted=any(part.doubted for part in story.parts if part.state == story.state),
+    )
     if story.wants:
         told = f"等待附件 {'、'.join(story.wants)} 放入同一文件夹"
     told = story.awaits or told
@@ -117,7 +128,8 @@ def _decisive(story: Story) -> Part | None:
 
 def _decision(story: Story, decisive: Part | None) -> JsonObject:
     """What a submission waits for, and what each choice does."""
-    offered = choices(story.state, bare=not story.parts)
+    once = any(part.once for part in story.parts if part.state == State.UNKNOWN)
+    offered = choices(story.state, bare=not story.parts, once=once)
     if not offered:
         return {}
     reason = decisive.message if decisive and story.state != State.BLOCKED else ""
@@ -178,7 +190,11 @@ def _fate(part: Part) -> JsonObject:
     if _was_sent(part):
         accepted = part.state != State.REJECTED
         return {"ret_code": part.code, "ret_msg": part.message, "accepted": accepted}
-    return {"ret_code": "", "ret_msg": _UNSENT[part.state], "state": part.state}
+    told = _DOUBTED if part.doubted else _UNSENT[part.state]
+    return {"ret_code": "", "ret_msg": told, "state": part.state}
+
+
+_DOUBTED = "本行没有再次发送；所在批次此前发送过，当时没有收到平台的应答"
 
 
 _UNSENT: dict[str, str] = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from agent import courtesy
 from agent.events import JsonObject
+from agent.outbox.drafts import value_draft
 from agent.outbox.explaining import Blocker
 from agent.outbox.model import FINAL, AttemptState, State
 from agent.outbox.results import Part, Story, compose
@@ -97,7 +98,13 @@ class Teller:
             wire_id=self.wire_id(row) if left else "",
             sent_at=row["started_at"] if left else None,
             serves=bool(row["serves"]),
+            doubted=bool(row["doubted"]),
+            once=row["state"] == State.UNKNOWN and self._once(row["number"]),
         )
+
+    def _once(self, message: int) -> bool:
+        sealed = self._one("draft", message)["content_sealed"]
+        return value_draft(self.border.open("draft|content", message, sealed)).once
 
     def wire_id(self, row: Row) -> str:
         """The main wire id of the attempt that a row was joined with."""

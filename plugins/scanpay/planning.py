@@ -161,9 +161,11 @@ def _about(submission: Submission, till: Till, scan: Scanned) -> About:
 
 def _drafts(spec: TransactionSpec, drafts: Iterable[Draft], agent: About, today: datetime) -> Iterator[Draft]:
     """Before a cancellation the agent asks for the order's state: ST100 goes only after "paid" (4.3: 2). What
-    it asks by itself holds the order, as what it finds may change it."""
+    it asks by itself holds the order, as what it finds may change it. What the platform may carry out twice
+    is never sent again after a doubt."""
+    once = bool(spec.inquiry) and not spec.guarded
     for draft in drafts:
-        held = replace(draft, scopes=_with_till(spec, draft.scopes, agent.till))
+        held = replace(draft, scopes=_with_till(spec, draft.scopes, agent.till), once=once)
         if spec.code == "ST100":
             yield _noted(_look(held), replace(agent, look="cancel"), today)
         if spec.code == "ST009" and agent.internal:

@@ -131,6 +131,45 @@ def test_a_person_decides_what_nobody_knows(world: World, undecided: str, verdic
     assert settled.state == verdict
 
 
+def test_what_could_take_effect_twice_is_not_sent_again_by_a_persons_word(world: World) -> None:
+    message = world.message("A", draft(visit("v1"), once=True))
+    world.lose()
+    (offered,) = [one["waiting"]["choices"] for one in [world.result(world.view(message).submission)]]
+    assert [choice["content"]["as"] for choice in offered] == ["accepted", "rejected"]
+    world.restart()
+    with pytest.raises(ControlError) as refused:
+        world.resolve(message, "resend")
+    assert refused.value.details == {"code": "not_sent_again"}
+    assert (world.state(message), world.turn()) == (State.UNKNOWN, 0)
+    assert world.resolve(message, "rejected").state is State.REJECTED
+
+
+def test_what_never_left_is_sent_by_a_persons_word_however_often_it_may_be(world: World) -> None:
+    message = world.message("A", draft(visit("v1"), once=True))
+    world.park()
+    choices = world.result(world.view(message).submission)["waiting"]["choices"]
+    assert "resend" in [choice.get("content", {}).get("as") for choice in choices]
+    world.resolve(message, "resend")
+    assert world.deliver_all() == [message]
+
+
+@pytest.mark.parametrize("ends", ["expire", "cancel"])
+@pytest.mark.parametrize("doubted", [False, True])
+def test_a_result_says_unsent_only_of_what_never_left(world: World, ends: str, doubted: bool) -> None:
+    message = world.message("A", draft(visit("v1")), expired_says="请重新扫码")
+    if doubted:
+        world.lose()
+        world.resolve(message, "resend")
+    submission = world.view(message).submission
+    world.cancel(submission) if ends == "cancel" else world.act("expire", message)
+    told = str(world.result(submission)["message"])
+    assert ("没有再次发送" in told, "未发送" in told, "请重新扫码" in told) == (
+        doubted,
+        not doubted and ends == "cancel",
+        not doubted and ends == "expire",
+    )
+
+
 def test_a_resolved_rejection_is_told_anew(world: World) -> None:
     message = world.message("A", draft(visit("v1")))
     world.lose()
