@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -256,8 +257,12 @@ class Daemon:
             self.stopping,
             self._stored,
             lambda seconds: random.SystemRandom().uniform(0.0, seconds),
-            lambda: all(intake.drained for intake in self.intakes),
+            self._heard_until,
         )
+
+    def _heard_until(self, system: str) -> float:
+        heard = zip(self.config.folders, self.intakes, strict=True)
+        return min((intake.heard_until for folder, intake in heard if folder.system == system), default=inf)
 
     def _intake(self, folder: FolderConfig) -> FolderIntake:
         system = self.systems[folder.system]

@@ -522,12 +522,18 @@ class Duty:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """When duties are looked for. ``first``: for the first time since the start. ``drained``: every inbox was
-    found empty since then, so that what a HIS said while the agent was off has been heard."""
+    """When duties are looked for; all times are by the wall clock as it goes ``now``.
+
+    ``first``: for the first time since the start. ``heard``: what a HIS had put into any inbox of the system
+    by then is committed; None: not since the start. ``started`` is when the agent was, ``clock_set`` when the
+    clock was last seen to jump since then: what was written down before that tells nothing of how long ago
+    it was."""
 
     now: datetime
     first: bool
-    drained: bool
+    heard: datetime | None
+    started: datetime | None = None
+    clock_set: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

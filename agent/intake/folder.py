@@ -68,8 +68,8 @@ class FolderIntake:
     """The trouble that this step has met without an error."""
     _unreadable: str = field(default="", init=False, repr=False)
     """The name of the file that could not be read at the latest try."""
-    drained: bool = field(default=False, init=False)
-    """Since the start everything that lay in the folder was taken and committed once."""
+    heard_until: float = field(default=-inf, init=False)
+    """The monotonic moment up to which everything that lay in the folder was taken and committed."""
     trouble: str = field(default="", init=False)
     """Why nothing is taken in for the moment, in Chinese; "" when nothing is in the way."""
 
@@ -116,7 +116,8 @@ class FolderIntake:
             if self.stopping.is_set():
                 return False  # what the stop may have cut short is read again at the next start
             moved = self._advance() or self._attend() or (taken and readable)
-            self.drained |= not moved and readable and not self._queue and self.source.is_empty()
+            if not (self._queue or self._unread):
+                self.heard_until = max(self.heard_until, self.source.taken_until())
         except StoreError as error:
             why = f"{error.message}；{error.hint}"
             self._stopped("intake stopped until the outbox can store again", why, code=error.code)

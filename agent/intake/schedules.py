@@ -10,7 +10,8 @@ import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from math import inf
 from typing import Final
 
 from agent import pulse
@@ -28,6 +29,8 @@ log = get_logger("agent.intake")
 
 RETRY_S: Final = 5.0
 LONGEST_REST_S: Final = 60.0
+CLOCK_SET_S: Final = 1.0
+"""A jump, not the steering of a clock that goes wrong."""
 
 Stored = Callable[[list[tuple[NewSubmission, Accepted]], set[LaneKey]], None]
 Key = tuple[str, str]
@@ -45,16 +48,22 @@ class Scheduler:
     stopping: threading.Event
     stored: Stored
     jitter: Callable[[float], float]
-    drained: Callable[[], bool] = lambda: True
-    """Whether every inbox was found empty since the start."""
+    heard_until: Callable[[str], float] = lambda _system: inf
+    """The monotonic moment up to which all that came into a system's inboxes is committed; -inf: none yet."""
     wakeup: threading.Event = field(default_factory=threading.Event)
     _schedules: dict[Key, Schedule] = field(init=False)
     _due_at: dict[Key, float] = field(default_factory=dict, init=False)
     _look_at: dict[str, float] = field(default_factory=dict, init=False)
     _looked: set[str] = field(default_factory=set, init=False)
     _unplanned: set[tuple[str, str]] = field(default_factory=set, init=False)
+    _started: float = field(init=False)
+    _gap: float = field(init=False)
+    """How far the wall clock was from the monotonic one at the latest look, in seconds."""
+    _clock_set: datetime | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
+        self._started = self.clock.monotonic()
+        self._gap = self.clock.now().timestamp() - self._started
         self._schedules = {
             (system, schedule.name): schedule
             for system, adapter in self.adapters.items()
@@ -148,7 +157,7 @@ class Scheduler:
 
     def _do_duties(self, system: str, adapter: ProtocolAdapter) -> None:
         """One commit: what is known now is what they are done for."""
-        watched = Watched(self.clock.now(), first=system not in self._looked, drained=self.drained())
+        watched = self._watched(system)
         begun: list[tuple[NewSubmission, Accepted]] = []
         with self.outbox.write() as tx:
             for duty in adapter.duties(tx.history(system), watched):
@@ -168,6 +177,19 @@ class Scheduler:
         for new, accepted in begun:
             log.info("duty begun", system=system, transaction=new.transaction)
             self._tell(new, accepted)
+
+    def _watched(self, system: str) -> Watched:
+        """Wall times are made of monotonic ones, so that they are right whatever became of the clock."""
+        now, monotonic = self.clock.now(), self.clock.monotonic()
+        gap = now.timestamp() - monotonic
+        if abs(gap - self._gap) > CLOCK_SET_S:
+            log.warning("the wall clock was set", by_s=round(gap - self._gap))
+            self._clock_set = now
+        self._gap = gap
+        until = self.heard_until(system)
+        heard = None if until == -inf else now - timedelta(seconds=max(0.0, monotonic - until))
+        started = now - timedelta(seconds=monotonic - self._started)
+        return Watched(now, system not in self._looked, heard, started, self._clock_set)
 
     def _planned(self, system: str, duty: Duty) -> NewSubmission | None:
         """What one duty is to send; None for one that cannot be planned, which holds up no other. The log is

@@ -113,8 +113,9 @@ class Source(Protocol):
         """Seconds until ``take`` is to be called even if ``wakeup`` is not set."""
         ...
 
-    def is_empty(self) -> bool:
-        """Whether, at the latest ``take``, nothing was left that can be taken."""
+    def taken_until(self) -> float:
+        """The monotonic moment up to which all that came was taken, but for what nobody can take; a file
+        that nobody noticed is not overlooked. -inf while something waits."""
         ...
 
     def state(self) -> SourceState: ...

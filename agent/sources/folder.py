@@ -18,7 +18,7 @@ from agent.errors import ConfigurationError
 from agent.glances import Glance
 from agent.logs import get_logger
 from agent.sources.arrivals import Arrival, Arrivals
-from agent.sources.base import Claimed, Condition, SourceError, SourceState
+from agent.sources.base import Claimed, ClaimKind, Condition, SourceError, SourceState
 from agent.sources.claims import Claims
 from agent.sources.completeness import (
     Judgement,
@@ -30,6 +30,7 @@ from agent.sources.completeness import (
 )
 from agent.sources.content import read_claimed
 from agent.sources.event_ids import Mark
+from agent.sources.file_names import kind_of
 from agent.sources.filing import Filing
 from agent.sources.inbox import Inbox
 from agent.sources.settings import FolderSettings
@@ -97,11 +98,16 @@ class FolderSource:
         sentence = "；".join(remark for remark, applies in remarks.items() if applies)
         return SourceState(Condition.RUNNING, sentence or "正常")
 
-    def is_empty(self) -> bool:
-        """Whether, at the latest look, everything was taken but what nobody can take now."""
+    def taken_until(self) -> float:
+        """The latest rescan, when nothing waits since: hints may be lost. A control file that nobody can
+        take is waited for all the same: its name says that the HIS has decided something."""
         with self._lock:
-            waiting = any(not arrival.stuck for arrival in self._arrivals)
-            return not (waiting or self._replays or self._inbox.trouble or self._broken)
+            waiting = self._arrivals.unconfirmed or any(
+                not arrival.stuck or kind_of(arrival.name) is ClaimKind.CONTROL for arrival in self._arrivals
+            )
+            if waiting or self._replays or self._inbox.trouble or self._broken:
+                return -math.inf
+            return self._inbox.scanned_at
 
     def start(self) -> None:
         with self._lock:

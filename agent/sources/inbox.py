@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import threading
@@ -45,6 +46,8 @@ class Inbox:
         self._fresh = True
         """The watch has just begun: what it hints at came after what the next scan will find."""
         self._scan_at = 0.0
+        self.scanned_at = -math.inf
+        """When the latest rescan began that saw all that lay in the folder."""
         self._settle_at = 0.0
         self.generation = 0
         self.ignored = 0
@@ -183,6 +186,7 @@ class Inbox:
         except OSError as error:
             self.lose(error)
             return
+        self.scanned_at = now
         self.ignored = ignored
         self._drop_orphans(markers, now)
         self._note_rights()

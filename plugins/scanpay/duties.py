@@ -15,7 +15,7 @@ from agent.clock import BEIJING
 from agent.events import Awaited, Duty, Forget, History, Identifier, JsonObject, Submission, Watched
 from plugins.scanpay.bodies import LOCAL, Till
 from plugins.scanpay.claiming import unfinished
-from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, waiting
+from plugins.scanpay.disputing import LATE_LOOK, NOW, TOLD_PAID, is_looked_at, waiting
 from plugins.scanpay.keeping import name_of
 from plugins.scanpay.orders import (
     BOOKING,
@@ -39,7 +39,7 @@ TRIED: Final = "cycle-tried"
 AGAIN: Final = timedelta(seconds=60)
 LOOK_AGAIN: Final = timedelta(seconds=10)
 TRY_AGAIN: Final = timedelta(minutes=10)
-_LOOKED_AT: Final = {LATE_LOOK: (State.NOT_PAID,), TOLD_PAID: (State.NOT_PAID, State.DISPUTED)}
+AFTER_START: Final = timedelta(minutes=10)
 _REASON: Final = "医院系统未在规定时间内确认记账"
 
 
@@ -56,7 +56,7 @@ def awaited(till: Till) -> Awaited:
 def duties(history: History, watched: Watched, settings: Settings) -> tuple[Duty, ...]:
     """Everything that is due at this moment."""
     found = [*_signing_in(history, watched, settings), *_late_looks(history, watched, settings)]
-    if watched.drained:
+    if watched.heard is not None:
         found += [*_cancelling(history, watched, settings), *_signing_out(history, watched, settings)]
     return tuple(found)
 
@@ -94,15 +94,32 @@ def _cancelling(history: History, watched: Watched, settings: Settings) -> Itera
             continue
         if order.state is not State.PAID:
             yield Duty("settled", forgotten=(Forget(BOOKING, (hospcode,), orderid),))
-        elif not held["since"]:
+        elif not _counts(held["since"], watched):
             since = waiting(BOOKING, hospcode, orderid, _iso(watched.now), order.cycle)
             yield Duty("seen", given=(since,))
-        elif settings.ack_within and _passed(held["since"], settings.ack_within, watched.now):
+        elif settings.ack_within and _unheard(held["since"], settings.ack_within, watched):
             data = {"orderid": orderid, "busicycleno": order.cycle, "reason": _REASON}
             data |= {"operatorid": order.operatorid, "aae139": order.region}
             since = waiting(BOOKING, hospcode, orderid, _iso(watched.now), order.cycle)
             name = name_of("cancel", orderid)
             yield Duty(name, _submission("ST100", data, watched.now), given=(since,))
+
+
+def _counts(since: str, watched: Watched) -> bool:
+    """Whether the wait began by a clock that has not been set since."""
+    if not since:
+        return False
+    began = datetime.fromisoformat(since)
+    return began <= watched.now and not (watched.clock_set and began < watched.clock_set)
+
+
+def _unheard(since: str, ack_within: timedelta, watched: Watched) -> bool:
+    """Whether the time is over, and all that had come by its end was taken in. What the clock did while the
+    agent was off, nobody knows: the HIS has some time after each start."""
+    due = datetime.fromisoformat(since) + ack_within
+    if watched.started is not None:
+        due = max(due, watched.started + min(ack_within, AFTER_START))
+    return watched.heard is not None and watched.heard >= due
 
 
 def not_after_a_restore(history: History, hospcode: str) -> tuple[Forget, ...]:
@@ -112,12 +129,12 @@ def not_after_a_restore(history: History, hospcode: str) -> tuple[Forget, ...]:
 
 def _late_looks(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
     hospcode = settings.hospcode
-    for kind, standing in _LOOKED_AT.items():
+    for kind in (LATE_LOOK, TOLD_PAID):
         for orderid, text in history.values(kind, (hospcode,)).items():
             order = order_of(history, hospcode, orderid)
             if order is not None and order.unsettled:
                 continue
-            if order is None or order.state not in standing:
+            if order is None or not is_looked_at(kind, order):
                 yield Duty("settled", forgotten=(Forget(kind, (hospcode,), orderid),))
             else:
                 yield from _look(kind, order, jsontext.read_object(text)["since"], watched.now, settings)
@@ -134,13 +151,16 @@ def _look(kind: str, order: Order, since: str, now: datetime, settings: Settings
 
 # -- signing out ------------------------------------------------------------------------------------
 def _signing_out(history: History, watched: Watched, settings: Settings) -> Iterator[Duty]:
-    """After the configured time of the day, every cycle opened before it."""
+    """After the configured time of the day, every cycle opened before it, once all was heard that came by
+    then."""
     if settings.sign_out_at is None:
         return
     local = watched.now.astimezone(BEIJING)
     due = datetime.combine(local.date(), settings.sign_out_at, BEIJING)
     if local < due:
         due -= timedelta(days=1)
+    if watched.heard is None or watched.heard < due:
+        return
     looked = history.values(CLOSING, (settings.hospcode,))
     for cycle in open_cycles(history, settings.hospcode):
         before = bool(cycle.opened_at) and datetime.fromisoformat(cycle.opened_at) < due
@@ -181,4 +201,4 @@ def _passed(since: str, period: timedelta, now: datetime) -> bool:
 
 
 def _iso(now: datetime) -> str:
-    return now.isoformat(timespec="seconds")
+    return now.isoformat()

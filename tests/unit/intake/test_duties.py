@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,7 @@ class Dutiful(Platform):
 
     def duties(self, history: History, watched: Watched) -> tuple[Duty, ...]:
         self.watched.append(watched)
-        if not watched.drained:
+        if watched.heard is None:
             return ()
         paid = Forget("owed", ("till",), "D1")
         owed = history.values("owed", ("till",))
@@ -51,7 +53,7 @@ class Bench:
         self.clock = ManualClock()
         self.outbox = SqliteOutbox(root / "outbox.db", generate(1), clock=self.clock, answer_within_s=20)
         self.plugin = Dutiful()
-        self.drained = True
+        self.heard_until = math.inf
         self.scheduler = Scheduler(
             {"alpha": self.plugin},
             self.outbox,
@@ -59,7 +61,7 @@ class Bench:
             threading.Event(),
             lambda _receipts, _lanes: None,
             lambda _seconds: 0.0,
-            lambda: self.drained,
+            lambda _system: self.heard_until,
         )
 
     def owe(self) -> None:
@@ -124,7 +126,33 @@ def test_duties_are_asked_for_as_often_as_the_protocol_wants_and_know_the_first_
 
 def test_until_the_inboxes_were_read_the_protocol_is_told_so(bench: Bench) -> None:
     bench.owe()
-    bench.drained = False
+    bench.heard_until = -math.inf
     assert bench.tick() == 0
-    bench.drained = True
+    bench.heard_until = bench.clock.monotonic()
     assert bench.tick(EVERY_S) == 1
+
+
+def test_up_to_when_the_inboxes_were_read_is_told_by_the_wall_clock_as_it_goes_now(bench: Bench) -> None:
+    began = bench.clock.now()
+    bench.tick(EVERY_S)
+    bench.heard_until = bench.clock.monotonic() + 3.0
+    bench.tick(8.0)
+    bench.clock.set_wall(began - timedelta(hours=1))
+    bench.tick(EVERY_S)
+    early, late, after = bench.plugin.watched
+    assert (early.heard, early.started, early.clock_set) == (early.now, began, None)
+    assert (late.heard, late.started, late.clock_set) == (began + timedelta(seconds=5), began, None)
+    assert after.clock_set == after.now
+    assert after.heard == after.now - timedelta(seconds=7)
+    assert after.started == after.now - timedelta(seconds=12)
+
+
+@pytest.mark.parametrize(("set_by_s", "seen"), [(-1.5, True), (1.5, True), (-0.5, False), (0.5, False)])
+def test_a_clock_that_jumps_is_seen_and_one_that_is_steered_is_not(
+    bench: Bench, set_by_s: float, seen: bool
+) -> None:
+    for _ in range(3):
+        bench.tick(EVERY_S)
+        bench.clock.set_wall(bench.clock.now() + timedelta(seconds=set_by_s))
+    bench.tick(EVERY_S)
+    assert [one.clock_set is not None for one in bench.plugin.watched] == [False, seen, seen, seen]

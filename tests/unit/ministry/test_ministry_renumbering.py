@@ -53,7 +53,7 @@ def begin_and_end(bench: House) -> None:
 
 def see_to_duties(bench: House) -> int:
     """As the schedules do; how many were begun."""
-    watched = Watched(bench.clock.now(), first=False, drained=True)
+    watched = Watched(bench.clock.now(), first=False, heard=bench.clock.now())
     with bench.world.outbox.write() as tx:
         duties = bench.adapter.duties(tx.history("ministry"), watched)
         for duty in duties:

@@ -1,0 +1,94 @@
+"""plugins.scanpay.duties: when a payment is cancelled that the HIS has not acknowledged: never before all was
+heard that came in time, whatever becomes of the clock, and not without telling the HIS."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agent.demo.stage import eventually
+from agent.events import Identifier, Watched
+from agent.rehearsal.server import Answer, Call, RehearsalServer
+from plugins.scanpay import disputing
+from plugins.scanpay.orders import BOOKING, State
+from tests.unit.scanpay.test_scanpay_desk import ONE, TWO, now, order_in, waiting_for_receipt
+from tests.unit.scanpay.test_scanpay_orders import acknowledge, all_due, due, paid_order, payment
+from tests.unit.scanpay.till import HOSPCODE, NOW, PATIENCE_S, hospital, order, scan, served
+
+
+def unbooked(since: datetime = NOW) -> tuple[Identifier, ...]:
+    """A payment that has waited for its receipt since then."""
+    waits = disputing.waiting(BOOKING, HOSPCODE, "D1", since.isoformat(), "C1")
+    return (*paid_order().facts(), waits)
+
+
+# -- what was heard ---------------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("seconds", "heard_s", "begun"),
+    [(31, None, []), (31, 29.9, []), (3000, 29.9, []), (29.9, 29.9, []), (31, 30, ["ST100"])],
+)
+def test_a_payment_is_cancelled_once_all_was_heard_that_came_before_its_receipt_was_due(
+    seconds: float, heard_s: float | None, begun: list[str]
+) -> None:
+    heard = None if heard_s is None else NOW + timedelta(seconds=heard_s)
+    watched = Watched(NOW + timedelta(seconds=seconds), first=False, heard=heard)
+    assert due(*unbooked(), watched=watched, ack_within_s=30) == begun
+
+
+def test_a_receipt_behind_a_file_that_takes_long_to_read_counts_as_it_came(tmp_path: Path) -> None:
+    """A scan's code is being decoded all the time that the HIS has to acknowledge the payment before it."""
+    asked, decoded = threading.Event(), threading.Event()
+
+    def answer(_call: Call) -> Answer:
+        asked.set()
+        decoded.wait(PATIENCE_S)
+        return Answer(status=500)
+
+    with served() as platform, RehearsalServer(answer) as server:
+        lines = ('decoder = "http"', f'decoder_url = "{server.url}/decode"', "ack_within_s = 1")
+        with hospital(tmp_path, platform.url, *lines) as his:
+            his.send("ST007", payment("D1", ONE))
+            his.drop("ST007", {**order("D2", TWO), **scan(TWO, now(), token=False)})
+            assert asked.wait(PATIENCE_S)
+            acknowledge(his, "HIS-1")
+            assert his.daemon is not None
+            next_look, over = his.daemon.scheduler._look_at, time.monotonic() + 3.0
+            eventually(lambda: next_look["scanpay"] > over, "a look after its time was over", PATIENCE_S)
+            decoded.set()
+            eventually(lambda: not waiting_for_receipt(his), "the receipt", PATIENCE_S)
+            assert "ST100" not in platform.calls()
+            assert order_in(his).state is State.PAID
+
+
+# -- the clock --------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("set_by_s", [-300, -10, 40, 3600])
+def test_a_clock_that_was_set_makes_the_wait_for_a_receipt_begin_anew(set_by_s: float) -> None:
+    clock_set = NOW + timedelta(seconds=set_by_s)
+    seen = Watched(clock_set + timedelta(seconds=1), first=False, heard=clock_set, clock_set=clock_set)
+    (again,) = all_due(*unbooked(), watched=seen, ack_within_s=30)
+    assert (again.name, again.submission) == ("seen", None)
+    held = (*paid_order().facts(), *again.given)
+    for seconds, begun in ((30.0, []), (31.0, ["ST100"])):
+        now = clock_set + timedelta(seconds=seconds)
+        assert due(*held, watched=replace(seen, now=now, heard=now), ack_within_s=30) == begun
+
+
+def test_a_wait_that_lies_ahead_by_the_clock_of_this_start_begins_anew() -> None:
+    (again,) = all_due(*unbooked(NOW + timedelta(days=1)), ack_within_s=30)
+    assert (again.name, again.submission) == ("seen", None)
+
+
+@pytest.mark.parametrize(("ack_within_s", "grace_s"), [(30, 30), (86400, 600)])
+def test_a_receipt_may_come_for_a_while_after_each_start_however_late_it_seems(
+    ack_within_s: int, grace_s: int
+) -> None:
+    started = NOW + timedelta(days=2)
+    for seconds, begun in ((grace_s - 1, []), (grace_s, ["ST100"])):
+        now = started + timedelta(seconds=seconds)
+        watched = Watched(now, first=False, heard=now, started=started)
+        assert due(*unbooked(), watched=watched, ack_within_s=ack_within_s) == begun
