@@ -20,11 +20,9 @@ from plugins.scanpay.bodies import about
 from plugins.scanpay.claiming import CYCLE_NOW
 from plugins.scanpay.orders import AT, BOOKING, MEMO, Cycle, Order, State, order_of, read_order
 from plugins.scanpay.settings import Settings
-from plugins.scanpay.statuses import NONE, PAID
+from plugins.scanpay.statuses import NONE, PAID, status_of
 
 PAYING: Final = frozenset({"ST007", "ST022"})
-LOOKED_AT: Final = PAYING | {"ST100"}
-"""What is looked at once more where it ended because nothing was found."""
 
 
 def kept(
@@ -37,7 +35,7 @@ def kept(
     if code in ("ST001", "ST002"):
         return _with_cycle(outcome, draft, ids) if done else outcome
     if about(draft).look == "cancel":
-        return _may_be_cancelled(outcome)
+        return _may_be_cancelled(outcome, draft, ids)
     held = draft.memo.get(MEMO)
     if held is None:
         return outcome
@@ -51,8 +49,10 @@ def kept(
     given, gone = ended.facts(), tuple(_no_longer(ended))
     if code in PAYING and ended.state is State.PAID and settings.ack_within:
         given = (*given, _since(BOOKING, ended, ""))
-    if code in LOOKED_AT and status == NONE and disputing.is_disputable(ended):
+    if _may_prove_wrong(code, ended, status):
         given = (*given, _since(disputing.LATE_LOOK, ended, ""))
+    if code == "ST100" and about(draft).internal:
+        outcome = disputing.cancelled_unasked(outcome, ended, status, ids)
     return _with(outcome, given, gone)
 
 
@@ -87,6 +87,14 @@ def _refused(code: str, order: Order, status: str | None) -> Order:
     return replace(order, state=State.NOT_PAID) if order.state is State.ASKED else order
 
 
+def _may_prove_wrong(code: str, ended: Order, status: str | None) -> bool:
+    """Whether it ended because nothing was found, or a refund because the order was still paid: it is looked
+    at once more."""
+    if code == "ST010":
+        return status == PAID and ended.state is State.PAID
+    return code in (*PAYING, "ST100") and status == NONE and disputing.is_disputable(ended)
+
+
 def _proof(outcome: Outcome, status: str | None) -> str:
     if outcome.settled_by != "inquiry":
         return outcome.settled_by
@@ -116,22 +124,24 @@ def _asked(
     outcome: Outcome, draft: Draft, order: Order, ids: Mapping[str, str], settings: Settings
 ) -> Outcome:
     """ST009 about an order of the ledger. A HIS's own question stands beside the order's messages: what it
-    finds of an order that was told as not paid or cancelled is looked at by the agent, in its turn."""
+    finds of an order that was told as something else is looked at by the agent, in its turn."""
     if about(draft).look:
         return disputing.looked(outcome, order, ids, settings.order_absent)
-    paid = outcome.verdict is Verdict.ACCEPTED and text_of(outcome.data.get("paystatus")) == PAID
-    if paid and disputing.is_disputable(order):
+    if disputing.contradicts(status_of(outcome, settings.order_absent), order):
         return _with(outcome, (disputing.look_now(order),), ())
     return outcome
 
 
-def _may_be_cancelled(outcome: Outcome) -> Outcome:
-    """ST100 follows only where the platform says that the order is paid, whosesoever the order is."""
+def _may_be_cancelled(outcome: Outcome, draft: Draft, ids: Mapping[str, str]) -> Outcome:
+    """ST100 follows only where the platform says that the order is paid, whosesoever the order is. One of the
+    ledger that it has ended by itself, cancelled or refunded, has nothing left to be cancelled."""
     status = text_of(outcome.data.get("paystatus")) if outcome.verdict is Verdict.ACCEPTED else ""
-    if status == "2":
+    if status == PAID:
         return outcome
     told = f"查询支付状态不是支付成功（{status or '没有这笔订单'}），不能取消"
-    return replace(outcome, verdict=Verdict.REJECTED, code=status or outcome.code, message=told)
+    refused = replace(outcome, verdict=Verdict.REJECTED, code=status or outcome.code, message=told)
+    held = draft.memo.get(MEMO)
+    return refused if held is None else disputing.ended_there(refused, read_order(held), status, ids)
 
 
 def _since(kind: str, order: Order, since: str) -> Identifier:

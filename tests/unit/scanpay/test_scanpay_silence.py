@@ -3,6 +3,7 @@ open to what the platform says later."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,11 +12,11 @@ import pytest
 
 from agent.demo.stage import eventually
 from agent.errors import AnswerRejected
-from agent.events import Draft, Finding, JsonObject, Outcome
+from agent.events import Draft, Finding, JsonObject, Outcome, Verdict
 from plugins.scanpay import disputing, keeping, outcomes
 from plugins.scanpay.codec import Answer
 from plugins.scanpay.disputing import LATE_LOOK, TOLD_PAID
-from plugins.scanpay.orders import ORDER_STATE, Order, State, read_order
+from plugins.scanpay.orders import BOOKING, ORDER_STATE, Order, State, read_order
 from plugins.scanpay.simulator.key_files import read_sealing
 from plugins.scanpay.simulator.sealing import Hash
 from plugins.scanpay.simulator.wire import write_form
@@ -30,12 +31,15 @@ from tests.unit.scanpay.test_scanpay_callbacks import (
     state_of,
     till,
 )
+from tests.unit.scanpay.test_scanpay_desk import waiting_for_receipt
 from tests.unit.scanpay.test_scanpay_orders import (
     CYCLE,
     IDS,
     NO_ORDER,
+    ONE,
     Held,
     _submission,
+    claimed,
     concluded,
     due,
     noted,
@@ -44,7 +48,7 @@ from tests.unit.scanpay.test_scanpay_orders import (
     state_in,
 )
 from tests.unit.scanpay.test_scanpay_planning import adapter
-from tests.unit.scanpay.till import HOSPCODE, NOW, key_folder
+from tests.unit.scanpay.till import HOSPCODE, NOW, key_folder, scan
 
 ABSENT = frozenset({"10"})
 
@@ -180,3 +184,78 @@ def test_an_order_cancelled_by_silence_that_is_paid_after_all_is_disputed_and_ca
         assert his.send(offer["transaction"], {**offer["data"], "reason": "未记账"})["state"] == "accepted"
         assert state_of(his) is State.CANCELLED
         assert platform.effects()[-1] == ("pay:D1", -1)
+
+
+# -- ended at the platform -----------------------------------------------------------------------------------
+def told(folder: Path, ending: str) -> list[JsonObject]:
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob(f"ST009/{ending}-*.json"))]
+
+
+@pytest.mark.parametrize(("status", "end"), [("4", State.CANCELLED), ("5", State.REFUNDED)])
+def test_a_look_before_st100_that_finds_it_ended_ends_it_here_and_tells_the_his(
+    status: str, end: State
+) -> None:
+    found = keeping.kept(says(status), cancellation(0), IDS, adapter().settings)
+    assert (found.verdict, found.code) == (Verdict.REJECTED, status)
+    assert state_in(found) is end
+    assert {gone.kind for gone in found.forgotten} == {BOOKING, LATE_LOOK, TOLD_PAID}
+    (alarm,) = found.downloads
+    assert (alarm.name.partition("-")[0], alarm.content["alarm"]) == (end.value, end.value)
+
+
+@pytest.mark.parametrize("status", ["1", "2", "3"])
+def test_a_look_before_st100_that_finds_it_not_ended_changes_no_order(status: str) -> None:
+    found = keeping.kept(says(status), cancellation(0), IDS, adapter().settings)
+    assert (found.identifiers, found.forgotten, found.downloads) == ((), (), ())
+
+
+def test_a_payment_that_the_platform_cancelled_is_asked_about_once_and_the_his_told(tmp_path: Path) -> None:
+    with till(tmp_path, settings=("ack_within_s = 1",)) as (platform, his, _caught):
+        world = platform.built.platform.world
+        his.result(pay(his))
+        world.cancel(world.orders["D1"])
+        eventually(lambda: bool(told(his.config.downloads, "cancelled")), "the alarm")
+        assert state_of(his) is State.CANCELLED
+        assert waiting_for_receipt(his) == {}
+        assert (platform.calls().count("ST009"), "ST100" in platform.calls()) == (1, False)
+
+
+def test_a_hiss_own_question_that_finds_it_cancelled_ends_it_here(tmp_path: Path) -> None:
+    with till(tmp_path) as (platform, his, _caught):
+        world = platform.built.platform.world
+        his.result(pay(his))
+        world.cancel(world.orders["D1"])
+        assert his.send("ST009", {"orderid": "D1"})["data"]["paystatus"] == "4"
+        eventually(lambda: bool(told(his.config.downloads, "cancelled")), "the alarm")
+        assert state_of(his) is State.CANCELLED
+
+
+# -- a refund told as not done, and what a person accepts ---------------------------------------------------
+def test_a_refund_told_as_not_done_is_looked_at_and_found_done_after_all() -> None:
+    data = {"orderid": "D1", "balanceno": "J1", "balancecode": "B1", **scan(ONE, NOW)}
+    attempt = claimed("ST010", data, *paid_order().facts())
+    ended = concluded(attempt, says("2")).outcome
+    assert ended is not None
+    assert state_in(ended) is State.PAID
+    (waits,) = [fact for fact in ended.identifiers if fact.kind == LATE_LOOK]
+    seen = disputing.waiting(LATE_LOOK, HOSPCODE, "D1", NOW.isoformat(), "C1")
+    assert due(*ended.identifiers, seen, at=NOW + timedelta(seconds=900)) == ["ST009"]
+    assert waits.member == "D1"
+
+    (look,) = adapter().plan(_submission("ST009", {"orderid": "D1"}, internal=True), NOW).drafts
+    whole = adapter().complete(look, Held(*ended.identifiers), forced=False).draft
+    found = keeping.kept(says("5"), whole, IDS, adapter().settings)
+    (refunded,) = [read_order(fact.value) for fact in found.identifiers if fact.kind == ORDER_STATE]
+    assert (refunded.state, refunded.refund_cycle) == (State.REFUNDED, "C1")
+    assert [one.content["alarm"] for one in found.downloads] == ["refunded"]
+    still = keeping.kept(says("2"), whole, IDS, adapter().settings)
+    assert (still.identifiers, still.downloads) == ((), ())
+    assert LATE_LOOK in {gone.kind for gone in still.forgotten}
+
+
+@pytest.mark.parametrize("answer", [says("2"), says("3"), NO_ORDER])
+def test_a_look_takes_back_nothing_that_a_person_accepted_meanwhile(answer: Outcome) -> None:
+    """It was claimed while the order was disputed; what did not change is not written anew."""
+    found = disputing.looked(answer, paid_order(State.DISPUTED), IDS, ABSENT)
+    assert [fact.kind for fact in found.identifiers] == []
+    assert len(found.downloads) == 1
