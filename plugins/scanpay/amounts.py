@@ -1,14 +1,15 @@
 """The arithmetic of an order (document, 4.4): exact decimals, to the cent.
 
-An item's amount is price times quantity, within a cent of that rounded half up; a prescription's fee is
-the sum of its items, the order's amount the sum of its prescriptions, exactly.
+An item's amount is price times quantity, less than a cent off: the document does not say how a fraction of
+a cent is rounded, and a HIS may drop it, round it up or to the nearest. A prescription's fee is the sum of
+its items, the order's amount the sum of its prescriptions, exactly.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import Context, Decimal
 from typing import Final
 
 from agent.errors import Fault
@@ -16,7 +17,7 @@ from agent.events import Json, JsonObject
 from agent.protocol.rules import Holder, Judged
 from agent.protocol.values import text_of
 
-_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_UP)
+_EXACT: Final = Context(prec=60)
 _CENT: Final = Decimal("0.01")
 PRESCRIPTIONS: Final = "prescriptionlistinfo"
 ITEMS: Final = "prescriptionitemlistinfo"
@@ -66,9 +67,11 @@ def _item(item: Holder) -> Iterator[Fault]:
     price, quantity, amount = item.number("unitprice"), item.number("num"), item.number("amount")
     if price is None or quantity is None or amount is None:
         return
-    exact = _EXACT.multiply(price, quantity).quantize(_CENT, rounding=ROUND_HALF_UP, context=_EXACT)
-    if abs(amount - exact) > _CENT:
-        yield item.fault("amount", "arithmetic", f"与单价乘数量的计算值 {exact:f} 相差超过 0.01")
+    exact = _EXACT.multiply(price, quantity)
+    if abs(_EXACT.subtract(amount, exact)) >= _CENT:
+        yield item.fault(
+            "amount", "arithmetic", f"与单价乘数量的计算值 {exact.normalize(_EXACT):f} 相差 0.01 或更多"
+        )
 
 
 def _sum(holders: list[Holder], code: str) -> Decimal | None:

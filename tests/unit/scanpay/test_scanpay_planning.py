@@ -250,13 +250,19 @@ def test_an_order_is_the_exact_sum_of_its_prescriptions(amounts: list[list[Decim
         ("0.3333", "3", "1.00", True),
         ("0.0050", "1", "0.01", True),
         ("0.0050", "1", "0.00", True),
-        ("1.0000", "3", "3.01", True),
-        ("1.0000", "3", "3.02", False),
-        ("1.0000", "3", "2.98", False),
+        ("0.0050", "1", "0.02", False),
+        ("0.0149", "1", "0.01", True),
+        ("0.0149", "1", "0.02", True),
+        ("0.0149", "1", "0.00", False),
+        ("0.0100", "1", "0.02", False),
+        ("0.0100", "1", "0.00", False),
+        ("1.0000", "3", "3.00", True),
+        ("1.0000", "3", "3.01", False),
+        ("1.0000", "3", "2.99", False),
         ("9999.9999", "999.99", "9999899.90", True),
     ],
 )
-def test_an_item_is_price_times_quantity_within_a_cent(
+def test_an_item_is_price_times_quantity_less_than_a_cent_off(
     price: str, quantity: str, amount: str, fits: bool
 ) -> None:
     order = till.order("D1", ONE)
