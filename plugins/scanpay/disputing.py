@@ -148,8 +148,8 @@ def ended_there(outcome: Outcome, order: Order, status: str, ids: Mapping[str, s
 
 
 def cancelled_unasked(outcome: Outcome, order: Order, status: str | None, ids: Mapping[str, str]) -> Outcome:
-    """The agent's own ST100 has ended an order, by its answer or by what ST009 said of it since: the HIS, which
-    asked for nothing, was told that it is paid and is now told of its end."""
+    """The agent's own ST100 has ended an order, by its answer or by what ST009 said of it since: the HIS was
+    told that it is paid, asked for nothing, and is told of its end."""
     if order.state not in (State.CANCELLED, State.REFUNDED):
         return outcome
     text = _CANCELLED_UNASKED.format(told=_ENDS[order.state])

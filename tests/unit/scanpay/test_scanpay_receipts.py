@@ -3,11 +3,13 @@ heard that came in time, whatever becomes of the clock, and not without telling 
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +20,7 @@ from plugins.scanpay import disputing
 from plugins.scanpay.orders import BOOKING, State
 from tests.unit.scanpay.test_scanpay_desk import ONE, TWO, now, order_in, waiting_for_receipt
 from tests.unit.scanpay.test_scanpay_orders import acknowledge, all_due, due, paid_order, payment
-from tests.unit.scanpay.till import HOSPCODE, NOW, PATIENCE_S, hospital, order, scan, served
+from tests.unit.scanpay.till import HOSPCODE, NOW, PATIENCE_S, Hospital, hospital, order, scan, served
 
 
 def unbooked(since: datetime = NOW) -> tuple[Identifier, ...]:
@@ -92,3 +94,35 @@ def test_a_receipt_may_come_for_a_while_after_each_start_however_late_it_seems(
         now = started + timedelta(seconds=seconds)
         watched = Watched(now, first=False, heard=now, started=started)
         assert due(*unbooked(), watched=watched, ack_within_s=ack_within_s) == begun
+
+
+# -- what the HIS is told ---------------------------------------------------------------------------------
+def told(his: Hospital) -> list[Any]:
+    """What was left for the HIS about orders that were cancelled without its asking."""
+    folder = his.config.downloads / "ST009"
+    return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("cancelled-*.json"))]
+
+
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_his_whose_payment_was_cancelled_for_want_of_its_receipt_is_told_so(
+    tmp_path: Path, lost: bool
+) -> None:
+    """Also where the answer to ST100 is lost, and ST009 tells what became of it."""
+    with served() as platform, hospital(tmp_path, platform.url, "ack_within_s = 1") as his:
+        if lost:
+            platform.faults("drop_after=on:ST100")
+        paid = his.send("ST007", payment("D1"))
+        eventually(lambda: bool(told(his)), "the notice", PATIENCE_S)
+        (notice,) = told(his)
+        assert (paid["state"], order_in(his).state) == ("accepted", State.CANCELLED)
+        assert (notice["alarm"], notice["orderid"], notice["paystatus"]) == ("cancelled", "D1", "4")
+        assert (notice["orderamt"], notice["busicycleno"]) == ("25.00", order_in(his).cycle)
+        assert "没有按时确认记账" in notice["message"]
+        assert "offer" not in notice
+
+
+def test_a_his_that_asked_for_the_cancellation_is_told_by_its_result_alone(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url, "ack_within_s = 7200") as his:
+        his.send("ST007", payment("D1"))
+        assert his.send("ST100", {"orderid": "D1", "reason": "记账失败"})["state"] == "accepted"
+        assert (order_in(his).state, told(his)) == (State.CANCELLED, [])
