@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from agent.clock import BEIJING
 from agent.control import ControlClient, endpoint_at, error_code
 from agent.demo.stage import eventually
 from agent.errors import ControlError
+from agent.outbox.model import State as MessageState
 from plugins.scanpay import duties
 from plugins.scanpay.orders import RECONCILED, cycle_of
+from plugins.scanpay.simulator.state import Entry
 from tests.unit.scanpay.till import HOSPCODE, OPERATOR, Hospital, Served, hospital, order, scan, served
 
 ONE = 1
@@ -115,6 +118,48 @@ def test_a_person_reconciles_without_a_his(tmp_path: Path) -> None:
 
         eventually(done, "reconciliation")
         assert sign_out(his, cycle) == "accepted"
+
+
+@pytest.mark.parametrize("keys", [{}, {"force": True}])
+def test_a_payment_that_the_platform_alone_knows_keeps_the_cycle_open_until_a_person_accepts_it(
+    tmp_path: Path, keys: dict[str, Any]
+) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        cycle = signed_in(his)
+        world = platform.built.platform.world
+        shares = world.shares(ONE, Decimal("25.00"))
+        world.entries.append(Entry(cycle, "pos", "ELSEWHERE", "JS1", f"{now():%Y-%m-%d}", shares))
+        assert his.send("ST099", {"operatorid": OPERATOR})["data"]["reconciliation"]["open"] == 1
+        assert sign_out(his, cycle, **keys) == "invalid"
+        act(his, "accept", cycle, "ELSEWHERE", why="另一台工作站的支付")
+        assert sign_out(his, cycle, **keys) == "accepted"
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_refund_of_unknown_fate_keeps_the_cycle_open_that_it_was_sent_in(tmp_path: Path, own: bool) -> None:
+    """Also of an order that another agent made."""
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        if own:
+            signed_in(his)
+            his.send("ST007", {**order("D1", ONE), **scan(ONE, now())})
+            his.send("ST099", {"operatorid": OPERATOR})
+            assert his.send("ST002", {"operatorid": OPERATOR})["state"] == "accepted"
+        cycle = signed_in(his)
+        platform.faults("drop_before=on:ST010,times:1", "drop_before=on:ST009")
+        numbers = {} if own else {"balanceno": "JS1", "balancecode": "YZ1"}
+        his.drop("ST010", {"orderid": "D1", **numbers, **scan(ONE, now())})
+        until_a_person_decides(his)
+        assert sign_out(his, cycle) == "invalid"
+
+
+def until_a_person_decides(his: Hospital) -> None:
+    """What is inquired about, as after the longest that the agent inquires."""
+    assert his.daemon is not None
+    outbox = his.daemon.outbox
+    eventually(lambda: bool(outbox.messages(state=MessageState.INQUIRING)), "the inquiry", 20)
+    (doubtful,) = outbox.messages(state=MessageState.INQUIRING)
+    with outbox.write() as tx:
+        tx.leave_unknown(doubtful.message, "held too long", now())
 
 
 # -- by itself ------------------------------------------------------------------------------------------
