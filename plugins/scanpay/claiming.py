@@ -166,6 +166,8 @@ def _begun(draft: Draft, before: Order | None, till: Till, owner: str, hospcode:
             owner=owner,
             orderamt=text_of(body.get("orderamt")),
             payer=payer_of(body) if code == "ST021" else "",
+            ordertime=text_of(body.get("ordertime")),
+            overtime=text_of(body.get("orderovertime")),
         )
     before = replace(before, by=code, at=at, asked_by=owner)
     if not paying:

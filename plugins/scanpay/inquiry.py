@@ -96,13 +96,22 @@ def _absent(
 
 
 def _over(draft: Draft, settings: Settings, at: datetime) -> datetime:
-    """When an order is over: its own minutes after the later of when it was sent and its ordertime; neither
-    a time that a HIS set far ahead counts, nor more than a day."""
-    minutes = text_of(draft.body.get("orderovertime")) or str(settings.orderovertime)
-    told = text_of(draft.body.get("ordertime"))
+    """When an order is over: its own minutes after the later of when the attempt was sent and its ordertime;
+    neither a time that a HIS set far ahead counts, nor more than a day."""
+    told, minutes = _times(draft)
+    minutes = minutes or str(settings.orderovertime)
     begun = max(at, datetime.fromisoformat(told).replace(tzinfo=BEIJING)) if told else at
     lives = min(timedelta(minutes=int(minutes[:6])), _LONGEST)
     return min(begun, at + _AHEAD) + lives + settings.query_margin
+
+
+def _times(draft: Draft) -> tuple[str, str]:
+    """The ordertime and orderovertime that bind an attempt: its own, and of ST022 those that ST021 said."""
+    held = draft.memo.get(MEMO)
+    if draft.transaction == "ST022" and held is not None:
+        order = read_order(held)
+        return order.ordertime, order.overtime
+    return text_of(draft.body.get("ordertime")), text_of(draft.body.get("orderovertime"))
 
 
 def _accepted(spec: TransactionSpec, draft: Draft, data: JsonObject, status: str) -> Outcome:

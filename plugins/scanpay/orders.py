@@ -114,6 +114,9 @@ class Order:
     """Of an order of ST021: who may pay it, as a digest."""
     doing_in: str = ""
     """The cycle of what is under way with it: a refund or withdrawal need not be in its payment's."""
+    ordertime: str = ""
+    overtime: str = ""
+    """Its orderovertime in minutes, as sent by ST007 or ST021: ST022, which says neither, is bound by it."""
 
     @property
     def amount(self) -> Decimal:

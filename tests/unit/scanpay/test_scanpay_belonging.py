@@ -12,6 +12,7 @@ from agent.events import Completion, Finding, Identifier
 from plugins.scanpay.orders import Cycle, Order, State, read_order
 from tests.unit.scanpay.test_scanpay_orders import (
     CYCLE,
+    NO_ORDER,
     ONE,
     TWO,
     Held,
@@ -89,6 +90,23 @@ def test_an_order_is_paid_with_the_code_of_its_payer_only() -> None:
     facts = prepared().facts()
     assert rules(pay(ONE, *facts)) == []
     assert rules(pay(TWO, *facts)) == [("/idno", "value")]
+
+
+@pytest.mark.parametrize(
+    ("others", "minutes"),
+    [
+        ({"orderovertime": "60"}, 61),
+        ({"orderovertime": "2"}, 3),
+        ({}, 6),
+        ({"orderovertime": "60", "ordertime": "2026-01-02 09:04:00"}, 65),
+    ],
+)
+def test_a_payment_of_a_prepared_order_counts_as_not_paid_only_after_the_orders_own_time(
+    others: dict[str, str], minutes: int
+) -> None:
+    attempt = pay(ONE, *prepared(**others).facts()).draft
+    conclusion = concluded(attempt, NO_ORDER)
+    assert (conclusion.finding, conclusion.counts_from) == (Finding.ABSENT, NOW + timedelta(minutes=minutes))
 
 
 def test_the_ledger_does_not_say_who_the_payer_is() -> None:
