@@ -4,6 +4,7 @@ heard that came in time, whatever becomes of the clock, and not without telling 
 from __future__ import annotations
 
 import json
+import math
 import threading
 import time
 from dataclasses import replace
@@ -14,12 +15,22 @@ from typing import Any
 import pytest
 
 from agent.demo.stage import eventually
-from agent.events import Identifier, Watched
+from agent.events import Identifier, Submission, Watched
 from agent.rehearsal.server import Answer, Call, RehearsalServer
 from plugins.scanpay import disputing
 from plugins.scanpay.orders import BOOKING, State
 from tests.unit.scanpay.test_scanpay_desk import ONE, TWO, now, order_in, waiting_for_receipt
-from tests.unit.scanpay.test_scanpay_orders import acknowledge, all_due, due, paid_order, payment
+from tests.unit.scanpay.test_scanpay_orders import (
+    CYCLE,
+    IDS,
+    Held,
+    acknowledge,
+    all_due,
+    due,
+    paid_order,
+    payment,
+)
+from tests.unit.scanpay.test_scanpay_planning import adapter
 from tests.unit.scanpay.till import HOSPCODE, NOW, PATIENCE_S, Hospital, hospital, order, scan, served
 
 
@@ -65,6 +76,21 @@ def test_a_receipt_behind_a_file_that_takes_long_to_read_counts_as_it_came(tmp_p
             eventually(lambda: not waiting_for_receipt(his), "the receipt", PATIENCE_S)
             assert "ST100" not in platform.calls()
             assert order_in(his).state is State.PAID
+
+
+def test_a_system_is_heard_as_far_as_the_inbox_of_it_that_is_furthest_behind(tmp_path: Path) -> None:
+    with served() as platform, hospital(tmp_path, platform.url) as his:
+        his.stop()
+        folder = "[folders.scanpay]"
+        his.configure((folder, f'[folders.second]\nsystem = "scanpay"\n{folder}'))
+        his.start()
+        assert his.daemon is not None
+        heard_until, (one, other) = his.daemon.scheduler.heard_until, his.daemon.intakes
+        one.heard_until = math.inf
+        assert heard_until("scanpay") < math.inf
+        assert heard_until("another system") == math.inf
+        other.heard_until = math.inf
+        assert heard_until("scanpay") == math.inf
 
 
 # -- the clock --------------------------------------------------------------------------------------------
@@ -119,6 +145,16 @@ def test_a_his_whose_payment_was_cancelled_for_want_of_its_receipt_is_told_so(
         assert (notice["orderamt"], notice["busicycleno"]) == ("25.00", order_in(his).cycle)
         assert "没有按时确认记账" in notice["message"]
         assert "offer" not in notice
+
+
+def test_a_his_is_told_also_where_a_person_says_that_the_cancellation_was_done() -> None:
+    data = {"orderid": "D1", "busicycleno": "C1", "reason": "医院系统未在规定时间内确认记账"}
+    submission = Submission("scanpay", "ST100", "", data, internal=True)
+    (*_, draft) = adapter().plan(submission, NOW).drafts
+    completion = adapter().complete(draft, Held(CYCLE, *unbooked()), forced=False)
+    assert completion.refused == ()
+    (notice,) = adapter().resolved(completion.draft, IDS, {}).downloads
+    assert (notice.name, notice.content["alarm"]) == (f"cancelled-{IDS['wire_id']}.json", "cancelled")
 
 
 def test_a_his_that_asked_for_the_cancellation_is_told_by_its_result_alone(tmp_path: Path) -> None:
