@@ -101,6 +101,7 @@ def test_work_that_nobody_announced_to_an_idle_lane_is_found_when_it_is_woken(ha
     hall.bench.drop("B")
     hall.dispatcher.wake_all()
     hall.wait_for(2)
+    assert [body["row"] for _, _, body in hall.bench.platform.sent] == ["A", "B"]
 
 
 def test_a_halted_lane_shows_why_and_goes_on_when_a_person_mended_it(hall):

@@ -213,6 +213,7 @@ def test_already_there_at_the_first_try_is_a_refusal(bench):
     message = repeatable(bench)
     bench.platform.then(THERE)
     bench.go_until_state(message, State.REJECTED)
+    assert len(bench.platform.wire_ids()) == 1
 
 
 def test_one_on_the_wire_when_the_process_ended_is_sent_again(bench):
@@ -228,6 +229,7 @@ def test_without_leave_to_repeat_it_is_left_to_a_person(bench):
     message = bench.drop("A")
     bench.platform.then(Lost(NO_ANSWER))
     bench.go_until_state(message, State.UNKNOWN)
+    assert len(bench.platform.wire_ids()) == 1
 
 
 def test_the_outbox_may_refuse_the_claim_without_losing_the_answer(bench, monkeypatch):

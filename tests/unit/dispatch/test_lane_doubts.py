@@ -211,6 +211,7 @@ def test_time_in_which_the_endpoint_is_down_does_not_count_as_holding(bench):
     bench.platform.refuse_connection = None
     bench.platform.inquiry_script.append(undecided())
     bench.go_until_state(message, State.ACCEPTED)
+    assert len(bench.platform.effects) == 1
 
 
 def test_an_endpoint_that_is_down_holds_the_doubt_for_as_long_as_it_is(bench):
@@ -237,6 +238,8 @@ def test_inquiries_put_off_by_an_endpoint_that_is_not_well_are_asked_on(bench):
     bench.platform.inquiry_script.extend([UNCLEAR] * 30)
     bench.platform.probe_script.extend([UNCLEAR] * 60)
     bench.go_until_state(message, State.ACCEPTED)
+    assert not bench.platform.inquiry_script, "it was not asked on until the endpoint was well"
+    assert len(bench.platform.effects) == 1
 
 
 def test_answers_lost_again_and_again_hold_the_lane_for_a_bounded_time_only(bench):

@@ -95,7 +95,10 @@ OURS = "Y0400202601010000001"
     ("ywlx", "jylsh"), [("", ""), ("FY004", ""), ("", OURS), ("FY004", "PLATFORM-77"), ("FY004", "X" * 20)]
 )
 def test_an_answer_that_names_this_call_or_none_of_ours_is_ours(ywlx: str, jylsh: str) -> None:
-    demand_own(Answer("000000", "", {}, ywlx, jylsh), "FY004", OURS)
+    answer = Answer("000000", "", {}, ywlx, jylsh)
+    demand_own(answer, "FY004", OURS)
+    with pytest.raises(AnswerRejected):
+        demand_own(Answer("000000", "", {}, ywlx or "FY005", OURS[:-1] + "2"), "FY004", OURS)
 
 
 @pytest.mark.parametrize(("ywlx", "jylsh"), [("FY005", OURS), ("FY004", "Y0400202601010000002")])

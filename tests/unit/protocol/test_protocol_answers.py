@@ -70,6 +70,8 @@ def test_a_refusal_may_be_silent_about_rows_but_not_name_others() -> None:
 @pytest.mark.parametrize("answer", [{}, {"akc190": ""}, {"akc190": None}, {"akc190": "zy1 "}], ids=str)
 def test_an_echo_may_be_missing(answer: JsonObject) -> None:
     demand_same(BODY, answer, ["akb020", "akc190"])
+    with pytest.raises(AnswerRejected):
+        demand_same(BODY, {**answer, "akc190": "ZY2"}, ["akb020", "akc190"])
 
 
 def test_another_echo_is_refused() -> None:

@@ -101,4 +101,7 @@ def test_a_manager_that_has_gone_stops_nothing(systemd, environment, tmp_path):
     (tmp_path / "notify").unlink()
     manager.ready()
     manager.alive()
+    back = Manager(str(tmp_path / "notify"))
     manager.stopping()
+    assert any("STOPPING=1" in message for message in back.heard()), "one that is back is told again"
+    back.socket.close()
