@@ -782,7 +782,8 @@ DELETE FROM series WHERE day <> '' AND day < ?;
 -- name: result_messages
 -- The messages of a submission with their answers and the attempt that settled each.
 SELECT m.number, m.transaction_code, m.state, m.code, m.settled_by, m.tries, m.row_from, m.row_to, m.serves,
-    m.doubts > 0 AND NOT m.harmless AS doubted, a.content_sealed, t.number AS attempt, t.state AS attempt_state, t.started_at, t.ids_sealed
+    m.doubts > 0 AND NOT m.harmless AS doubted, a.content_sealed, t.number AS attempt,
+    t.state AS attempt_state, t.started_at, t.ids_sealed
 FROM message m LEFT JOIN answer a ON a.message = m.number
     LEFT JOIN attempt t ON t.message = m.number AND t.number = coalesce(m.settled_attempt, m.tries)
 WHERE m.submission = ? ORDER BY m.position, m.number;
